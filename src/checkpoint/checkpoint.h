@@ -1,0 +1,37 @@
+/* checkpoint: the record in the compacted topic `<prefix>.pillion.checkpoint`, and its reading back.
+ *
+ * Key: the capture's name. Value: JSON (stable, for people and for `position show`), format in schemas/checkpoint.schema.json:
+ * name, flavor, server uuid, GTID set, file, offset, commit time, topic epoch, and for each topic the end offset of each
+ * partition. Unknown members are kept out of the way but a higher `format` number is refused. Values are capped.
+ * Pure: bytes in and out; capture/ and cmd/ do the I/O. Errors: ERR_CHECKPOINT. */
+#ifndef PILLION_CHECKPOINT_CHECKPOINT_H
+#define PILLION_CHECKPOINT_CHECKPOINT_H
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "model/position.h"
+
+struct checkpoint_topic {
+    char *name;
+    int64_t *ends; /* by partition */
+    size_t n_partitions;
+};
+
+struct checkpoint {
+    char *name;
+    uint32_t epoch;
+    struct position position;
+    struct checkpoint_topic *topics;
+    size_t n_topics;
+    int64_t written_us;
+};
+
+void checkpoint_init(struct checkpoint *c);
+void checkpoint_release(struct checkpoint *c);
+int checkpoint_encode(const struct checkpoint *c, struct buf *out, struct err *err);
+int checkpoint_decode(struct checkpoint *out, const void *bytes, size_t len, struct err *err);
+/* The end of a partition; 0 when the checkpoint does not know it. */
+int64_t checkpoint_end(const struct checkpoint *c, const char *topic, int32_t partition);
+void checkpoint_set_end(struct checkpoint *c, const char *topic, int32_t partition, int64_t end);
+
+#endif
