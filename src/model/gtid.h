@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "base/buf.h"
+#include "base/cursor.h"
 #include "base/err.h"
 
 enum { GTID_SOURCE = 256, GTID_TEXT = 288, GTID_SET_INTERVALS_MAX = 4 << 20 };
@@ -36,10 +37,19 @@ struct gtid {
 
 struct gtid_set; /* see gtid_set.c */
 
+/* Sets of GTID_FILE: places rise in a file, and files rise in their number, so an entry "mysql-bin.000003:1234" means all up to
+ * there in the files of that base name. They may stand beside the GTIDs of a MySQL server that turns GTIDs on and off;
+ * gtid_set_encode leaves them out. */
+
 int gtid_parse(struct gtid *g, const char *text, struct err *err);
 /* Writes the text form, NUL-ended, and returns its length. */
 size_t gtid_format(const struct gtid *g, char out[GTID_TEXT]);
 bool gtid_equal(const struct gtid *a, const struct gtid *b);
+/* From the fields of a GTID event. tag: already checked by the server, at most 32 bytes; may be empty. */
+void gtid_make_mysql(struct gtid *g, const uint8_t uuid[16], const uint8_t *tag, size_t tag_len, uint64_t number);
+void gtid_make_mariadb(struct gtid *g, uint32_t domain, uint32_t server, uint64_t number);
+/* An anonymous transaction that begins at `offset` of a file. */
+void gtid_make_file(struct gtid *g, const char *file, uint64_t offset);
 
 struct gtid_set *gtid_set_new(void);
 void gtid_set_free(struct gtid_set *s);
@@ -61,5 +71,9 @@ uint64_t gtid_set_minus_count(const struct gtid_set *a, const struct gtid_set *b
 int gtid_set_format(const struct gtid_set *s, struct buf *out);
 /* Appends MySQL's binary form for COM_BINLOG_DUMP_GTID (tagged form when tags are present). */
 int gtid_set_encode(const struct gtid_set *s, struct buf *out);
+/* Adds what that binary form holds (the body of PREVIOUS_GTIDS_LOG_EVENT, both formats). */
+int gtid_set_decode(struct gtid_set *s, struct cursor bytes, struct err *err);
+/* Takes away what `other` holds. MariaDB: domains that `other` has reached as far. */
+void gtid_set_subtract(struct gtid_set *s, const struct gtid_set *other);
 
 #endif
