@@ -10,7 +10,7 @@ set -euo pipefail
 umask 022
 INTEGRATION=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 CACHE=${PILLION_CACHE:-${HOME:-/root}/.cache/pillion-integration}
-mkdir -p "$CACHE/locks" "$CACHE/ports"
+mkdir -p "$CACHE/locks" "$CACHE/ports" "$CACHE/bin"
 
 say() { printf '[%s] %s\n' "${NAME:-$(basename "$0" .sh)}" "$*" >&2; }
 die() { say "FAILED: $*"; exit 1; }
@@ -135,6 +135,29 @@ maven() {
   local dir=$1; shift
   command -v java >/dev/null && command -v mvn >/dev/null || bash "$INTEGRATION/deps.sh" servers
   (cd "$dir" && mvn -B -q "$@" >maven.log 2>&1) || { tail -n 20 "$dir/maven.log" >&2; die "Maven could not fetch it; the log is above"; }
+}
+
+# ---- Go ------------------------------------------------------------------------------------------------------------
+# go_install MODULE@VERSION FILE : builds one program from its module.  With the machine's Go when that is 1.21 or newer
+# (it may fetch a newer toolchain as the module asks), else with Debian sid's, inside the sid folder.
+go_install() {
+  local module=$1 file=$2 tmp=$2.new minor built
+  rm -rf "$tmp"; mkdir -p "$tmp"
+  minor=$(go env GOVERSION 2>/dev/null | sed -nE 's/^go1\.([0-9]+).*/\1/p')
+  say "building $module (some minutes)"
+  if [ "${minor:-0}" -ge 21 ]; then
+    GOBIN=$tmp CGO_ENABLED=0 GOFLAGS='-buildvcs=false -p=2' go install "$module" >"$tmp.log" 2>&1 && built=1
+  else
+    need_root 'No Go 1.21 or newer is on PATH, and the one of Debian sid'
+    with_lock root-sid root_with sid golang-go
+    cp -L /etc/resolv.conf /etc/hosts "$CACHE/root-sid/etc/"; cp -L /etc/ssl/certs/ca-certificates.crt "$tmp/"
+    in_root --share "$tmp" sid env GOBIN=/mnt GOPATH=/mnt/go GOCACHE=/mnt/cache GOMODCACHE=/mnt/go/mod CGO_ENABLED=0 \
+      GOFLAGS='-buildvcs=false -p=2 -modcacherw' GOPROXY="${GOPROXY:-https://proxy.golang.org,direct}" GOSUMDB="${GOSUMDB:-sum.golang.org}" \
+      HTTPS_PROXY="${HTTPS_PROXY:-${https_proxy:-}}" SSL_CERT_FILE=/mnt/ca-certificates.crt \
+      go install "$module" >"$tmp.log" 2>&1 && built=1
+  fi
+  [ -n "${built:-}" ] || { tail -n 20 "$tmp.log" >&2; die "Go could not build $module; install Go 1.21 or newer, or allow it the module proxy"; }
+  mv "$(find "$tmp" -maxdepth 1 -type f -perm -u+x)" "$file"; rm -rf "$tmp" "$tmp.log"
 }
 
 # ---- one server ----------------------------------------------------------------------------------------------------

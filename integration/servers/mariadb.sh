@@ -34,7 +34,7 @@ SQL
   touch "$S/data/.made"
 }
 env_lines() {
-  printf '%s\n' MARIADB_HOST=127.0.0.1 "MARIADB_PORT=$PORT" "MARIADB_SOCKET=$S/s.sock" MARIADB_ROOT_USER=root \
+  printf '%s\n' "MARIADB_PORT=$PORT" "MARIADB_SOCKET=$S/s.sock" MARIADB_ROOT_USER=root \
     MARIADB_USER=cdc MARIADB_PASSWORD=cdcpw "MARIADB_DATADIR=$S/data" "MARIADB_BINLOG=$S/binlog/mysql-bin"
 }
 server_main "$@"

@@ -6,7 +6,7 @@ NAME=mysql
 installed() { [ -x "$CACHE/root-sid/usr/sbin/mysqld" ]; }
 install() { need_root MySQL; with_lock root-sid root_with sid mysql-server-core; }
 start() {
-  local common=(--no-defaults --user=root --datadir=/mnt/data --tmpdir=/mnt/tmp --mysqlx=OFF)
+  local common=(--no-defaults --user=root --datadir=/mnt/data --tmpdir=/mnt/tmp --secure-file-priv=/mnt/tmp --mysqlx=OFF)
   need_root MySQL
   server_port PORT; mkdir -p "$S/tmp" "$S/binlog"
   cp "$CACHE"/tls/{ca.crt,server.crt,server.key} "$S/"
@@ -36,7 +36,7 @@ SQL
   touch "$S/data/.made"
 }
 env_lines() {
-  printf '%s\n' MYSQL_HOST=127.0.0.1 "MYSQL_PORT=$PORT" "MYSQL_SOCKET=$S/s.sock" MYSQL_ROOT_USER=root MYSQL_USER=cdc \
+  printf '%s\n' "MYSQL_PORT=$PORT" "MYSQL_SOCKET=$S/s.sock" MYSQL_ROOT_USER=root MYSQL_USER=cdc \
     MYSQL_PASSWORD=cdcpw "MYSQL_DATADIR=$S/data" "MYSQL_BINLOG=$S/binlog/mysql-bin"
 }
 server_main "$@"
