@@ -1,6 +1,6 @@
-/* arena: many small allocations with one lifetime (a table map, a contract, a batch). arena_clear forgets all and keeps the
- * newest block. Pointers are valid until clear or release; 8-byte aligned. Thread: one owner. Limit: a cap in bytes, past
- * which arena_alloc returns NULL. */
+/* arena: many small allocations with one lifetime (a table map, a contract, a batch). arena_clear forgets all and keeps
+ * the newest block. Pointers are valid until clear or release; 8-byte aligned. Thread: one owner. Limit: a cap in
+ * bytes, past which arena_alloc returns NULL. */
 #ifndef PILLION_BASE_ARENA_H
 #define PILLION_BASE_ARENA_H
 

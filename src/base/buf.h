@@ -1,7 +1,7 @@
 /* buf: growing bytes with a cap that must be named at birth, so that no buffer can grow without limit.
  *
- * Ownership: the buf owns its bytes. A pointer into it is valid until the next call that may grow it. Errors: growth past
- * the cap gives NULL or -1 and sets `overflow`, which stays until buf_clear. Thread: one owner. */
+ * Ownership: the buf owns its bytes. A pointer into it is valid until the next call that may grow it. Errors: growth
+ * past the cap gives NULL or -1 and sets `overflow`, which stays until buf_clear. Thread: one owner. */
 #ifndef PILLION_BASE_BUF_H
 #define PILLION_BASE_BUF_H
 

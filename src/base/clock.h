@@ -1,5 +1,5 @@
-/* clock: the two clocks. Wall time is for people and for lag; monotonic time is for waiting and for rates. The pure state
- * machines (ack window, gate, bronze writer) never call these. */
+/* clock: the two clocks. Wall time is for people and for lag; monotonic time is for waiting and for rates. The pure
+ * state machines (ack window, gate, bronze writer) never call these. */
 #ifndef PILLION_BASE_CLOCK_H
 #define PILLION_BASE_CLOCK_H
 

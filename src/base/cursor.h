@@ -1,8 +1,8 @@
 /* cursor: the only way to read bytes that came from outside.
  *
- * A cursor never reads past its end: a read that would sets `failed` for good and gives zeros, so a decoder may read a whole
- * structure and look at cursor_ok() once. It borrows the bytes. Integers are named by width and order as on the wire.
- * Thread: one owner. */
+ * A cursor never reads past its end: a read that would sets `failed` for good and gives zeros, so a decoder may read a
+ * whole structure and look at cursor_ok() once. It borrows the bytes. Integers are named by width and order as on the
+ * wire. Thread: one owner. */
 #ifndef PILLION_BASE_CURSOR_H
 #define PILLION_BASE_CURSOR_H
 

@@ -16,33 +16,43 @@ static const struct {
 
 int err_set_at(struct err *err, enum err_code code, const char *file, int line, const char *format, ...)
 {
+    char text[ERR_TEXT];
     va_list args;
 
     if (!err)
         return -1;
+    /* By way of a copy: the words may quote the err's own old text. */
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    memcpy(err->text, text, sizeof text);
     err->code = code;
     err->file = file;
     err->line = line;
-    va_start(args, format);
-    vsnprintf(err->text, sizeof err->text, format, args);
-    va_end(args);
     return -1;
 }
 
 int err_prefix(struct err *err, const char *format, ...)
 {
-    char old[ERR_TEXT];
+    char text[ERR_TEXT];
     va_list args;
-    int n;
+    size_t n, rest;
+    int wanted;
 
     if (!err)
         return -1;
-    memcpy(old, err->text, sizeof old);
     va_start(args, format);
-    n = vsnprintf(err->text, sizeof err->text, format, args);
+    wanted = vsnprintf(text, sizeof text - 2, format, args);
     va_end(args);
-    if (n >= 0 && (size_t)n < sizeof err->text)
-        snprintf(err->text + n, sizeof err->text - (size_t)n, ": %s", old);
+    if (wanted < 0)
+        return -1;
+    n = strlen(text);
+    memcpy(text + n, ": ", 3);
+    n += 2;
+    rest = strnlen(err->text, sizeof text - 1 - n);
+    memcpy(text + n, err->text, rest);
+    text[n + rest] = 0;
+    memcpy(err->text, text, sizeof text);
     return -1;
 }
 

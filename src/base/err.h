@@ -1,9 +1,9 @@
 /* err: what went wrong, of which class, and the one sentence that tells a person what to do.
  *
- * Functions that can fail take a `struct err *` last and return 0 or -1. The failing place sets the error once; callers may
- * prefix it ("table shop.rides: ..."); only the top (a command, a capture or merge state machine) logs it and acts on its
- * class. Nobody logs and returns. An err holds no pointers to free and may be copied.
- * Thread: an err belongs to the caller's stack. Limits: the text is cut at ERR_TEXT - 1 bytes, never overrun. */
+ * Functions that can fail take a `struct err *` last and return 0 or -1. The failing place sets the error once; callers
+ * may prefix it ("table shop.rides: ..."); only the top (a command, a capture or merge state machine) logs it and acts
+ * on its class. Nobody logs and returns. An err holds no pointers to free and may be copied. Thread: an err belongs to
+ * the caller's stack. Limits: the text is cut at ERR_TEXT - 1 bytes, never overrun. */
 #ifndef PILLION_BASE_ERR_H
 #define PILLION_BASE_ERR_H
 
@@ -36,10 +36,13 @@ struct err {
     char text[ERR_TEXT];
 };
 
-#define ERR_INIT {.code = ERR_NONE, .line = 0, .file = "", .text = ""}
+#define ERR_INIT                                                                                                       \
+    {                                                                                                                  \
+        .code = ERR_NONE, .line = 0, .file = "", .text = ""                                                            \
+    }
 
-/* Sets code and text and remembers the place. Returns -1, so that `return err_set(...)` reads well. The text is a finished
- * sentence without a final line break. A NULL err is allowed. */
+/* Sets code and text and remembers the place. Returns -1, so that `return err_set(...)` reads well. The text is a
+ * finished sentence without a final line break. A NULL err is allowed. */
 #define err_set(err, code, ...) err_set_at((err), (code), __FILE__, __LINE__, __VA_ARGS__)
 int err_set_at(struct err *err, enum err_code code, const char *file, int line, const char *format, ...)
     __attribute__((format(printf, 5, 6)));

@@ -1,5 +1,5 @@
-/* mem: allocation that never returns NULL. Out of memory ends the process with a message: a replicator that restarts from
- * its checkpoint is safer than one that goes on half-way. Sizes are bytes; multiplication is checked. */
+/* mem: allocation that never returns NULL. Out of memory ends the process with a message: a replicator that restarts
+ * from its checkpoint is safer than one that goes on half-way. Sizes are bytes; multiplication is checked. */
 #ifndef PILLION_BASE_MEM_H
 #define PILLION_BASE_MEM_H
 

@@ -1,9 +1,9 @@
 /* metric: counters and gauges that the admin page serves in the Prometheus text format (version 0.0.4).
  *
- * Every family is one row of metric.def; code, /metrics and the reference page come from it. A series is a family plus one
- * value per label; metric_series finds or makes it once (takes a lock), then metric_add/metric_set are relaxed atomics for the
- * hot path. Series live until the process ends. Limit: METRIC_SERIES_MAX series; past it all share one series whose labels are
- * "other". Histograms have fixed bounds. Thread: any. */
+ * Every family is one row of metric.def; code, /metrics and the reference page come from it. A series is a family plus
+ * one value per label; metric_series finds or makes it once (takes a lock), then metric_add/metric_set are relaxed
+ * atomics for the hot path. Series live until the process ends. Limit: METRIC_SERIES_MAX series; past it all share one
+ * series whose labels are "other". Histograms have fixed bounds. Thread: any. */
 #ifndef PILLION_BASE_METRIC_H
 #define PILLION_BASE_METRIC_H
 
