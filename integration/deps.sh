@@ -25,7 +25,7 @@ SERVERS='mariadb-server-core mariadb-client-core debootstrap ca-certificates cur
 
 die() { printf 'deps: %s\n' "$*" >&2; exit 1; }
 installed() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
-known() { LC_ALL=C apt-cache policy "$1" 2>/dev/null | grep -q '^ *Candidate: [^(]'; }
+known() { [[ $(LC_ALL=C apt-cache policy "$1" 2>/dev/null) == *'Candidate: '[!\(]* ]]; }
 
 # missing WANTED... : prints those of them that are not there, in the tables' own notation
 missing() {

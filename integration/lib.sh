@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # lib.sh - shared by the scripts in this folder: cache and run folders, ports, processes, Debian folders, certificates.
 # Source it; do not run it.
 #
@@ -133,7 +134,7 @@ tls_make() {
 # maven FOLDER GOAL ARGS... : runs one goal in FOLDER (which holds pom.xml), with the machine's own Maven settings
 maven() {
   local dir=$1; shift
-  command -v java >/dev/null && command -v mvn >/dev/null || bash "$INTEGRATION/deps.sh" servers
+  if ! command -v java >/dev/null || ! command -v mvn >/dev/null; then bash "$INTEGRATION/deps.sh" servers; fi
   (cd "$dir" && mvn -B -q "$@" >maven.log 2>&1) || { tail -n 20 "$dir/maven.log" >&2; die "Maven could not fetch it; the log is above"; }
 }
 

@@ -31,7 +31,7 @@ collect() {
     for f in "$RUN"/*/env; do [ -e "$f" ] && sed 's/^/export /' "$f"; done; } >"$RUN/env.new.$$"
   mv "$RUN/env.new.$$" "$RUN/env"
 }
-need_run() { [ -d "${PILLION_RUN:-}" ] || die 'set PILLION_RUN to a folder for the data, for instance: export PILLION_RUN=$(mktemp -d)'; RUN=$(realpath "$PILLION_RUN"); }
+need_run() { [ -d "${PILLION_RUN:-}" ] || die 'set PILLION_RUN to an empty folder for the data (mktemp -d makes one)'; RUN=$(realpath "$PILLION_RUN"); }
 
 action=${1:-}; [ $# -eq 0 ] || shift
 case $action in

@@ -16,7 +16,8 @@ install() {
   [ -x "$PROGRAM" ] || go_install "github.com/FerretDB/FerretDB/v2/cmd/ferretdb@$FERRETDB_VERSION" "$PROGRAM"
 }
 as_postgres() { in_root --share "$S/pg" sid setpriv --reuid=postgres --regid=postgres --clear-groups env HOME=/tmp "$@"; }
-sql() { as_postgres $PG/psql -qAt -v ON_ERROR_STOP=1 -h 127.0.0.1 -p "$PG_PORT" -U postgres -c "$1" >>"$S/psql.log" 2>&1; }
+sql() { as_postgres $PG/psql -qAt -v ON_ERROR_STOP=1 -h 127.0.0.1 -p "$PG_PORT" -U postgres -c "$1" >>"$S/psql.log" 2>&1 ||
+  { tail -n 20 "$S/psql.log" >&2; die 'DocumentDB could not be set up'; }; }
 start() {
   need_root FerretDB
   server_port PORT TLS_PORT PG_PORT; mkdir -p "$S/pg" "$S/state"
@@ -40,9 +41,8 @@ CONF
   wait_ready postgres 60 as_postgres $PG/pg_isready -q -h 127.0.0.1 -p "$PG_PORT"
   # The user is made by DocumentDB itself: with CREATE ROLE the salt is shorter than libmongoc accepts.
   if [ ! -e "$S/made" ]; then
-    sql 'CREATE EXTENSION IF NOT EXISTS documentdb CASCADE' &&
-      sql "SELECT documentdb_api.create_user('{\"createUser\":\"cdc\",\"pwd\":\"cdcpw\",\"roles\":[{\"role\":\"clusterAdmin\",\"db\":\"admin\"},{\"role\":\"readWriteAnyDatabase\",\"db\":\"admin\"}]}')" ||
-      { tail -n 20 "$S/psql.log" >&2; die 'the DocumentDB extension or its user could not be made'; }
+    sql 'CREATE EXTENSION IF NOT EXISTS documentdb CASCADE'
+    sql "SELECT documentdb_api.create_user('{\"createUser\":\"cdc\",\"pwd\":\"cdcpw\",\"roles\":[{\"role\":\"clusterAdmin\",\"db\":\"admin\"},{\"role\":\"readWriteAnyDatabase\",\"db\":\"admin\"}]}')"
     touch "$S/made"
   fi
   # shellcheck disable=SC2086
