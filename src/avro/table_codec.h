@@ -28,8 +28,11 @@ struct table_codec_options {
     const char *topic;       /* full topic name: gives the schema names */
     const char *server_name; /* topic prefix */
     const char *connector;   /* "mysql" or "mariadb" */
-    bool transaction_metadata; /* debezium profile: fill the transaction block */
+    bool transaction_metadata; /* fill the transaction block {id, total_order, data_collection_order} */
+    size_t record_bytes_max;   /* a longer value is ERR_LIMIT; 0: TABLE_CODEC_RECORD_MAX */
 };
+
+enum { TABLE_CODEC_RECORD_MAX = 1 << 30 };
 
 struct table_codec;
 
@@ -54,8 +57,12 @@ struct table_record {
 struct table_records {
     struct table_record records[2];
     size_t n;
+    /* records[0] is the delete of the old key, records[1] the create of the new one. Debezium's consumers find the other key in
+     * the headers __debezium.newkey (of the delete: records[1].key) and __debezium.oldkey (of the create: records[0].key). */
+    bool key_changed;
 };
-/* Reads one row from rows->data (advancing it), index is the row's index in its transaction. */
+/* Reads one row from rows->data (advancing it, and rows->row), index is the row's index in its transaction. The rows must have
+ * all columns (binlog_row_image=FULL): a missing one is ERR_UNSUPPORTED. After an error the rows event cannot be gone on with. */
 int table_codec_encode_row(struct table_codec *c, struct rows *rows, uint64_t index, struct table_records *out, struct err *err);
 /* A truncate event ('t': no key, both images null). */
 int table_codec_encode_truncate(struct table_codec *c, uint64_t index, struct table_record *out, struct err *err);
