@@ -19,16 +19,20 @@ struct kafka_property {
 };
 
 struct kafka_options {
-    const char *brokers; /* host:port list or mock:// */
-    const char *security; /* plaintext, ssl, sasl_plaintext, sasl_ssl */
+    const char *brokers;  /* host:port list or mock:// */
+    const char *security; /* plaintext, ssl, sasl_plaintext, sasl_ssl; NULL: plaintext */
     const char *sasl_mechanism, *sasl_username, *sasl_password;
     const char *tls_ca, *tls_cert, *tls_key;
     const char *client_id;
-    const struct kafka_property *properties; /* raw librdkafka properties, applied last */
+    /* raw librdkafka properties, applied last; those that a promise rests on (acks, idempotence, ...) are refused */
+    const struct kafka_property *properties;
     size_t n_properties;
 };
 
 bool kafka_is_mock(const struct kafka_options *o);
-void kafka_mock_stop(void); /* at the process's end */
+/* The most bytes that one partition of the topic holds between what a group of this process has committed and what producers of
+ * this process had acknowledged. A topic that no group reads only grows: ask for topics that a merger of this process reads. */
+size_t kafka_mock_backlog(const char *topic);
+void kafka_mock_stop(void); /* at the process's end, after every client was freed */
 
 #endif
