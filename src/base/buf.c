@@ -27,6 +27,8 @@ uint8_t *buf_grow(struct buf *b, size_t n)
     want = b->len + n;
     if (want > b->size) {
         size = b->size < 64 ? 64 : b->size;
+        if (size > b->cap)
+            size = b->cap;
         while (size < want)
             size = size > b->cap / 2 ? b->cap : size * 2;
         b->data = xrealloc(b->data, size);
