@@ -1,5 +1,5 @@
 #!/bin/bash
-# deps.sh [--list] ROLE... - Debian packages that Pillion needs, by role: build, mysqlclient, runtime, test, servers.
+# deps.sh [--list] ROLE... - Debian packages that Pillion needs, by role: build, mysqlclient, runtime, python, test, servers.
 #
 # The one place that names packages.  Used by the demo, test.sh, docker/Dockerfile and the chroot builds, on Debian 12
 # (bookworm), 13 (trixie) and sid, with the mirror that the machine is configured for.  Nothing touches the network
@@ -10,15 +10,17 @@
 set -euo pipefail
 
 # libmongoc-dev is libmongoc 1.x in bookworm and trixie, 2.x in sid.  default-libmysqlclient-dev is MariaDB's client.
-BUILD='build-essential cmake ninja-build pkg-config clang clang-format default-libmysqlclient-dev librdkafka-dev
-  libmongoc-dev libavro-dev libcurl4-openssl-dev libssl-dev libyaml-dev libjansson-dev libmicrohttpd-dev libzstd-dev
-  zlib1g-dev libdeflate-dev libsqlite3-dev libcmocka-dev'
-# Oracle's client library, in sid only.  It takes the place of default-libmysqlclient-dev: ask for `build` again to go back.
+BUILD='build-essential cmake ninja-build pkg-config default-libmysqlclient-dev librdkafka-dev libmongoc-dev
+  libavro-dev libcurl4-openssl-dev libssl-dev libyaml-dev libjansson-dev libmicrohttpd-dev libzstd-dev zlib1g-dev
+  libdeflate-dev libsqlite3-dev libcmocka-dev'
+# Oracle's client library, in sid only.  The two exclude each other: this role after `build` takes the other's place,
+# and `build` takes it back.
 MYSQLCLIENT='libmysqlclient-dev'
 RUNTIME='ca-certificates libmariadb3 librdkafka1 libmongoc2-2|libmongoc-1.0-0t64|libmongoc-1.0-0 libavro24|libavro23
   libcurl4t64|libcurl4 libssl3t64|libssl3 libyaml-0-2 libjansson4 libmicrohttpd12t64|libmicrohttpd12 libzstd1 zlib1g
   libdeflate0 libsqlite3-0'
-TEST='ca-certificates curl=curl git=git openssl=openssl python3 python3-venv shellcheck'
+PYTHON='ca-certificates python3 python3-venv'
+TEST='clang libclang-rt-dev|libclang-rt-14-dev clang-format shellcheck git=git curl=curl openssl=openssl'
 # The -core packages hold the programs alone: no service is set up or started.
 SERVERS='mariadb-server-core mariadb-client-core debootstrap ca-certificates curl=curl openssl=openssl
   java=default-jre-headless mvn=maven'
@@ -45,13 +47,13 @@ choose() {
 }
 
 list=0; [ "${1:-}" = --list ] && { list=1; shift; }
-[ $# -gt 0 ] || die 'usage: deps.sh [--list] build|mysqlclient|runtime|test|servers ...'
+[ $# -gt 0 ] || die 'usage: deps.sh [--list] build|mysqlclient|runtime|python|test|servers ...'
 command -v apt-get >/dev/null || die 'this needs apt (Debian 12, 13 or sid); elsewhere install what the tables in this file name'
 want=()
 for role; do
   case $role in
     build) table=$BUILD ;; mysqlclient) table=$MYSQLCLIENT ;; runtime) table=$RUNTIME ;;
-    test) table=$TEST ;; servers) table=$SERVERS ;; *) die "unknown role '$role'" ;;
+    python) table=$PYTHON ;; test) table=$TEST ;; servers) table=$SERVERS ;; *) die "unknown role '$role'" ;;
   esac
   read -r -d '' -a words <<<"$table" || true
   want+=("${words[@]}")

@@ -6,7 +6,7 @@ NAME=venv
 dir=$CACHE/venv-$(cat "$INTEGRATION/requirements.txt" <(python3 --version 2>&1) | sha256sum | cut -c1-12)
 make() {
   [ -e "$dir/.made" ] && return 0
-  bash "$INTEGRATION/deps.sh" test
+  bash "$INTEGRATION/deps.sh" python
   say 'making a Python environment'
   rm -rf "$dir"
   { python3 -m venv "$dir" && "$dir/bin/pip" install -q --disable-pip-version-check -r "$INTEGRATION/requirements.txt"; } >"$CACHE/venv.log" 2>&1 ||
