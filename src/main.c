@@ -18,7 +18,8 @@ static const struct {
 static void help(FILE *out)
 {
     fputs("Usage: pillion COMMAND [OPTIONS]\n\n"
-          "Replicates row changes of MySQL and MariaDB to Kafka as Avro events, and merges them into MongoDB and S3 so that no\n"
+          "Replicates row changes of MySQL and MariaDB to Kafka as Avro events, and merges them into MongoDB and S3 so "
+          "that no\n"
           "row is ever visible before the rows that it refers to.\n\nCommands:\n",
           out);
     for (size_t i = 0; commands[i].name; i++)

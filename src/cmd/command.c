@@ -10,6 +10,7 @@ int command_fail(const char *facility, const struct err *err)
     metric_add(metric_series(M_ERRORS, labels), 1);
     log_error(facility, "%s", err->text);
     if (err_class(err) == ERR_CLASS_BUG)
-        log_error(facility, "This is a fault of Pillion at %s:%d; please report it with this line.", err->file, err->line);
+        log_error(facility, "This is a fault of Pillion at %s:%d; please report it with this line.", err->file,
+                  err->line);
     return err_exit_code(err);
 }

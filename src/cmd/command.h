@@ -1,7 +1,9 @@
-/* command: the subcommands of `pillion`, one row of command.def and one file cmd_<name>.c each; the only place that wires modules.
+/* command: the subcommands of `pillion`, one row of command.def and one file cmd_<name>.c each; the only place that
+ * wires modules.
  *
- * A command gets argv from its own name on and returns the exit code of DESIGN section 4: 0 done, 1 violations found, 2 bad usage,
- * configuration or contract, 3 something could not be reached, 70 a bug. Data goes to stdout, logs to stderr. */
+ * A command gets argv from its own name on and returns the exit code of DESIGN section 4: 0 done, 1 violations found, 2
+ * bad usage, configuration or contract, 3 something could not be reached, 70 a bug. Data goes to stdout, logs to
+ * stderr. */
 #ifndef PILLION_CMD_COMMAND_H
 #define PILLION_CMD_COMMAND_H
 

@@ -1,13 +1,13 @@
-/* document_store: silver documents and parked rows, in MongoDB (libmongoc, w:majority) or SQLite (embedded), behind one table of
- * functions.
+/* document_store: silver documents and parked rows, in MongoDB (libmongoc, w:majority) or SQLite (embedded), behind one
+ * table of functions.
  *
- * Only operations that hold on every MongoDB and on its lookalikes: guarded single-document writes, reads by id, reads by a
- * reference field, ordered scans. No transactions, no change streams, no pipeline updates, no reliance on retryable writes.
- * A guard compares `_pillion.v`, one 64-bit number (document_version): a write is refused (WRITE_STALE) unless it is newer.
- * Writes are durable (majority) when the call returns. After an error nothing is known about the batch: the same call again is
- * right, since every write is idempotent under its guard. Writes of one call are independent: at most one per id and collection.
- * Ownership: ids and documents are the caller's bson. Thread: one owner per store (open one per thread).
- * Errors: ERR_STORE (passing), ERR_STORE_CONFIG, ERR_STORE_DATA. */
+ * Only operations that hold on every MongoDB and on its lookalikes: guarded single-document writes, reads by id, reads
+ * by a reference field, ordered scans. No transactions, no change streams, no pipeline updates, no reliance on
+ * retryable writes. A guard compares `_pillion.v`, one 64-bit number (document_version): a write is refused
+ * (WRITE_STALE) unless it is newer. Writes are durable (majority) when the call returns. After an error nothing is
+ * known about the batch: the same call again is right, since every write is idempotent under its guard. Writes of one
+ * call are independent: at most one per id and collection. Ownership: ids and documents are the caller's bson. Thread:
+ * one owner per store (open one per thread). Errors: ERR_STORE (passing), ERR_STORE_CONFIG, ERR_STORE_DATA. */
 #ifndef PILLION_SINK_DOCUMENT_STORE_H
 #define PILLION_SINK_DOCUMENT_STORE_H
 
@@ -34,7 +34,7 @@ enum write_result { WRITE_UNKNOWN, WRITE_APPLIED, WRITE_STALE /* or absent, for 
 struct document_write {
     enum write_kind kind;
     const char *collection;
-    const bson_t *id;       /* {"_id": value} */
+    const bson_t *id; /* {"_id": value} */
     int64_t version;
     const bson_t *document; /* UPSERT: without _id, with _pillion.v == version. PATCH: {"a.b": value, ...} */
     enum write_result result;
@@ -57,8 +57,8 @@ struct document_store_ops {
     /* fn for each document found, in any order. fields: NULL for all, else the top-level names wanted. */
     int (*find_ids)(struct document_store *s, const char *collection, const bson_t *const ids[], size_t n,
                     const char *const fields[], document_fn *fn, void *arg, struct err *err);
-    /* Documents whose indexed field equals (or, an array, contains) one of n values {"v": value}; at most limit, by _id, with
-     * _id > after ({"_id": value} or NULL). */
+    /* Documents whose indexed field equals (or, an array, contains) one of n values {"v": value}; at most limit, by
+     * _id, with _id > after ({"_id": value} or NULL). */
     int (*find_field)(struct document_store *s, const char *collection, const char *field, const bson_t *const values[],
                       size_t n, const bson_t *after, size_t limit, document_fn *fn, void *arg, struct err *err);
     int (*scan)(struct document_store *s, const char *collection, const bson_t *after, size_t limit, document_fn *fn,

@@ -1,10 +1,11 @@
-/* object_store: immutable objects by name, in an S3-compatible bucket (libcurl, SigV4) or a folder, behind one table of functions.
+/* object_store: immutable objects by name, in an S3-compatible bucket (libcurl, SigV4) or a folder, behind one table of
+ * functions.
  *
- * put_if_absent is the only write: `If-None-Match: *` on S3, link(2) of a synced temporary file in a folder; so two writers of one
- * name never tear or replace each other. Names are path-like and are encoded for signing (`=` is %3D). Lists are in name order.
- * Source: AWS Signature Version 4, S3 API PutObject, GetObject, ListObjectsV2. Credentials are never logged; redirects are not
- * followed. Thread: one owner per store. Errors: ERR_STORE (also 503 SlowDown), ERR_STORE_CONFIG (no such bucket, signature),
- * ERR_STORE_DATA. */
+ * put_if_absent is the only write: `If-None-Match: *` on S3, link(2) of a synced temporary file in a folder; so two
+ * writers of one name never tear or replace each other. Names are path-like and are encoded for signing (`=` is %3D).
+ * Lists are in name order. Source: AWS Signature Version 4, S3 API PutObject, GetObject, ListObjectsV2. Credentials are
+ * never logged; redirects are not followed. Thread: one owner per store. Errors: ERR_STORE (also 503 SlowDown),
+ * ERR_STORE_CONFIG (no such bucket, signature), ERR_STORE_DATA. */
 #ifndef PILLION_SINK_OBJECT_STORE_H
 #define PILLION_SINK_OBJECT_STORE_H
 
@@ -24,7 +25,8 @@ struct object_store_ops {
     /* *found false: no such object. out is cleared first; its cap limits the object. */
     int (*get)(struct object_store *s, const char *name, struct buf *out, bool *found, struct err *err);
     /* Names with the prefix that sort after `after` (NULL: all), in order. */
-    int (*list)(struct object_store *s, const char *prefix, const char *after, object_fn *fn, void *arg, struct err *err);
+    int (*list)(struct object_store *s, const char *prefix, const char *after, object_fn *fn, void *arg,
+                struct err *err);
     int (*ping)(struct object_store *s, struct err *err);
     void (*free)(struct object_store *s);
 };
