@@ -23,7 +23,7 @@ for step in "${steps[@]}"; do
   in_root --share "$work" "$suite" sh -euc '
     cd /mnt/src
     cmake --preset release -B /mnt/build -DPILLION_MYSQL="$1"
-    cmake --build /mnt/build -j "$2"
+    cmake --build /mnt/build -j "$2" -- -k 0
     ldd /mnt/build/pillion | grep "$1"
     ctest --test-dir /mnt/build --no-tests=error --output-on-failure -j "$2" -R "^unit/"' build "${step#*:}" "$(nproc)"
 done

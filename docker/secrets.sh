@@ -1,0 +1,14 @@
+#!/bin/bash
+# secrets.sh - makes the passwords that compose.yaml mounts, once: docker/secrets/NAME, random, never in the repository.
+#
+# The folder is closed to others; the files in it are readable, because compose mounts them with their mode into
+# containers whose users have other numbers.
+set -euo pipefail
+dir=$(cd "$(dirname "$0")" && pwd)/secrets
+mkdir -p -m 700 "$dir"
+make() { # NAME BYTES
+  [ -s "$dir/$1" ] || { head -c "$2" /dev/urandom | od -An -tx1 | tr -d ' \n' >"$dir/$1"; chmod 444 "$dir/$1"; }
+}
+for name in mysql_root mysql_cdc mongo_root mongo_pillion; do make $name 24; done
+make s3_access_key 10   # S3 keys have 20 and 40 characters
+make s3_secret_key 20
