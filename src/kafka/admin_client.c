@@ -142,7 +142,8 @@ static int create_in_mock(const struct topic_spec *spec, struct err *err)
         return -1;
     code = rd_kafka_mock_topic_create(mock, spec->name, spec->partitions, 1);
     if (code && code != RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS)
-        return err_set(err, ERR_KAFKA_CONFIG, "The mock cluster cannot make topic %s: %s.", spec->name, rd_kafka_err2str(code));
+        return err_set(err, ERR_KAFKA_CONFIG, "The mock cluster cannot make topic %s: %s.", spec->name,
+                       rd_kafka_err2str(code));
     return 0;
 }
 
@@ -152,8 +153,8 @@ static rd_kafka_NewTopic_t *new_topic(const struct topic_spec *spec, struct err 
     rd_kafka_NewTopic_t *t = rd_kafka_NewTopic_new(spec->name, spec->partitions, spec->replication, text, sizeof(text));
 
     if (!t) {
-        err_set(err, ERR_KAFKA_CONFIG, "Topic %s cannot be made: %s. Correct its name, partitions or replication.", spec->name,
-                text);
+        err_set(err, ERR_KAFKA_CONFIG, "Topic %s cannot be made: %s. Correct its name, partitions or replication.",
+                spec->name, text);
         return NULL;
     }
     if (spec->compacted)
@@ -183,12 +184,14 @@ static int create(struct admin_client *a, const struct topic_spec *spec, struct 
     rd_kafka_CreateTopics(a->handle.rk, &topic, 1, options, a->handle.queue);
     event = await(a, RD_KAFKA_EVENT_CREATETOPICS_RESULT, REQUEST_MS + 5000);
     if (!event) {
-        rc = kafka_handle_failed(&a->handle, RD_KAFKA_RESP_ERR__TIMED_OUT, NULL, err, "Topic %s cannot be made", spec->name);
+        rc = kafka_handle_failed(&a->handle, RD_KAFKA_RESP_ERR__TIMED_OUT, NULL, err, "Topic %s cannot be made",
+                                 spec->name);
         goto out;
     }
     code = rd_kafka_event_error(event);
     if (code) {
-        rc = kafka_handle_failed(&a->handle, code, rd_kafka_event_error_string(event), err, "Topic %s cannot be made", spec->name);
+        rc = kafka_handle_failed(&a->handle, code, rd_kafka_event_error_string(event), err, "Topic %s cannot be made",
+                                 spec->name);
         goto out;
     }
     results = rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(event), &n);
@@ -221,8 +224,8 @@ int admin_client_ensure_topic(struct admin_client *a, const struct topic_spec *s
         if (*partitions)
             break;
         if (clock_mono_us() > end)
-            return err_set(err, ERR_KAFKA, "Topic %s was made, but the broker does not list it after %d s; try again.", spec->name,
-                           REQUEST_MS / 1000);
+            return err_set(err, ERR_KAFKA, "Topic %s was made, but the broker does not list it after %d s; try again.",
+                           spec->name, REQUEST_MS / 1000);
         if (stop_wait_ms(50))
             return err_set(err, ERR_STOPPED, "Stopped while making topic %s.", spec->name);
     }
@@ -237,8 +240,8 @@ int admin_client_describe(struct admin_client *a, char *out, size_t size, struct
     if (metadata(a, true, &md, err))
         return -1;
     cluster = rd_kafka_clusterid(a->handle.rk, METADATA_MS);
-    snprintf(out, size, "%d broker%s, %d topics, cluster %s, librdkafka %s%s", md->broker_cnt, md->broker_cnt == 1 ? "" : "s",
-             md->topic_cnt, cluster ? cluster : "without id", rd_kafka_version_str(),
+    snprintf(out, size, "%d broker%s, %d topics, cluster %s, librdkafka %s%s", md->broker_cnt,
+             md->broker_cnt == 1 ? "" : "s", md->topic_cnt, cluster ? cluster : "without id", rd_kafka_version_str(),
              a->scram && rd_kafka_version() < 0x02060100
                  ? " (its SCRAM works with Kafka 3 only; Kafka 4 needs librdkafka 2.6.1 or PLAIN over TLS)"
                  : "");

@@ -49,10 +49,11 @@ int kafka_conf_set(rd_kafka_conf_t *conf, struct err *err, const char *name, con
     n = vsnprintf(value, sizeof(value), format, args);
     va_end(args);
     if (n < 0 || (size_t)n >= sizeof(value))
-        rc = err_set(err, ERR_KAFKA_CONFIG, "The value of Kafka's property %s is longer than %zu bytes; shorten it.", name,
-                     sizeof(value) - 1);
+        rc = err_set(err, ERR_KAFKA_CONFIG, "The value of Kafka's property %s is longer than %zu bytes; shorten it.",
+                     name, sizeof(value) - 1);
     else if (rd_kafka_conf_set(conf, name, value, text, sizeof(text)) != RD_KAFKA_CONF_OK)
-        rc = err_set(err, ERR_KAFKA_CONFIG, "librdkafka %s does not accept the property %s: %s. Correct it or take it out.",
+        rc = err_set(err, ERR_KAFKA_CONFIG,
+                     "librdkafka %s does not accept the property %s: %s. Correct it or take it out.",
                      rd_kafka_version_str(), name, is_secret(name) ? "its value is not valid" : text);
     if (is_secret(name))
         explicit_bzero(value, sizeof(value));
@@ -66,8 +67,8 @@ static int set_security(rd_kafka_conf_t *conf, const struct kafka_options *o, st
     bool sasl = !strcmp(security, "sasl_plaintext") || !strcmp(security, "sasl_ssl");
 
     if (!tls && !sasl && strcmp(security, "plaintext"))
-        return err_set(err, ERR_KAFKA_CONFIG, "\"%s\" is no way to reach Kafka; use plaintext, ssl, sasl_plaintext or sasl_ssl.",
-                       security);
+        return err_set(err, ERR_KAFKA_CONFIG,
+                       "\"%s\" is no way to reach Kafka; use plaintext, ssl, sasl_plaintext or sasl_ssl.", security);
     if (kafka_conf_set(conf, err, "security.protocol", "%s", security))
         return -1;
     if (tls) {
@@ -106,7 +107,8 @@ int kafka_conf_new(rd_kafka_conf_t **out, const struct kafka_options *o, struct 
             goto fail;
     } else {
         if (!o->brokers || !*o->brokers) {
-            err_set(err, ERR_KAFKA_CONFIG, "No Kafka broker is named; set kafka.brokers to host:port, or to mock:// for a try.");
+            err_set(err, ERR_KAFKA_CONFIG,
+                    "No Kafka broker is named; set kafka.brokers to host:port, or to mock:// for a try.");
             goto fail;
         }
         if (kafka_conf_set(conf, err, "bootstrap.servers", "%s", o->brokers) || set_security(conf, o, err))
@@ -131,9 +133,10 @@ int kafka_conf_set_raw(rd_kafka_conf_t *conf, const struct kafka_options *o, str
     for (size_t i = 0; i < o->n_properties; i++) {
         for (size_t k = 0; k < sizeof(owned) / sizeof(owned[0]); k++)
             if (!strcmp(o->properties[i].name, owned[k]))
-                return err_set(err, ERR_KAFKA_CONFIG,
-                               "kafka.properties may not set %s, because a promise rests on Pillion's own value; take it out.",
-                               owned[k]);
+                return err_set(
+                    err, ERR_KAFKA_CONFIG,
+                    "kafka.properties may not set %s, because a promise rests on Pillion's own value; take it out.",
+                    owned[k]);
         if (kafka_conf_set(conf, err, o->properties[i].name, "%s", o->properties[i].value))
             return -1;
     }
@@ -202,8 +205,8 @@ bool kafka_handle_refused(struct kafka_handle *h)
     return refused;
 }
 
-int kafka_handle_init(struct kafka_handle *h, rd_kafka_type_t type, rd_kafka_conf_t *conf, const struct kafka_options *o,
-                      struct err *err)
+int kafka_handle_init(struct kafka_handle *h, rd_kafka_type_t type, rd_kafka_conf_t *conf,
+                      const struct kafka_options *o, struct err *err)
 {
     char text[512];
 
@@ -217,7 +220,8 @@ int kafka_handle_init(struct kafka_handle *h, rd_kafka_type_t type, rd_kafka_con
     if (!h->rk) {
         rd_kafka_conf_destroy(conf);
         pthread_mutex_destroy(&h->lock);
-        return err_set(err, ERR_KAFKA_CONFIG, "librdkafka %s cannot start with these settings: %s. Correct the kafka section.",
+        return err_set(err, ERR_KAFKA_CONFIG,
+                       "librdkafka %s cannot start with these settings: %s. Correct the kafka section.",
                        rd_kafka_version_str(), text);
     }
     h->queue = rd_kafka_queue_get_main(h->rk);
@@ -297,7 +301,8 @@ const char *kafka_error_remedy(rd_kafka_resp_err_t code)
         return " Check the host names in kafka.brokers.";
     case RD_KAFKA_RESP_ERR__TRANSPORT:
     case RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN:
-        return " Check that the broker runs, that kafka.brokers names it, and that its advertised address can be reached from "
+        return " Check that the broker runs, that kafka.brokers names it, and that its advertised address can be "
+               "reached from "
                "here.";
     case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
         return " Grant this user Describe, Read, Write and Create on the topic.";
@@ -325,6 +330,19 @@ const char *kafka_error_remedy(rd_kafka_resp_err_t code)
     }
 }
 
+/* A fatal error names its cause in words only. */
+static const char *fatal_remedy(rd_kafka_resp_err_t fatal, const char *cause)
+{
+    static const rd_kafka_resp_err_t causes[] = {
+        RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE,
+        RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED, RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED};
+
+    for (size_t i = 0; i < sizeof(causes) / sizeof(causes[0]); i++)
+        if (strstr(cause, rd_kafka_err2str(causes[i])))
+            return kafka_error_remedy(causes[i]);
+    return kafka_error_remedy(fatal);
+}
+
 int kafka_handle_failed(struct kafka_handle *h, rd_kafka_resp_err_t code, const char *detail, struct err *err,
                         const char *format, ...)
 {
@@ -337,7 +355,7 @@ int kafka_handle_failed(struct kafka_handle *h, rd_kafka_resp_err_t code, const 
     vsnprintf(what, sizeof(what), format, args);
     va_end(args);
     if (fatal)
-        return err_set(err, ERR_KAFKA_FATAL, "%s: %s.%s", what, cause, kafka_error_remedy(fatal));
+        return err_set(err, ERR_KAFKA_FATAL, "%s: %s.%s", what, cause, fatal_remedy(fatal, cause));
     pthread_mutex_lock(&h->lock);
     seen = h->trouble;
     memcpy(trouble, h->trouble_text, sizeof(trouble));
@@ -347,10 +365,11 @@ int kafka_handle_failed(struct kafka_handle *h, rd_kafka_resp_err_t code, const 
                  code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN || code == RD_KAFKA_RESP_ERR__WAIT_COORD ||
                  code == RD_KAFKA_RESP_ERR__TIMED_OUT_QUEUE || code == RD_KAFKA_RESP_ERR__MSG_TIMED_OUT)) {
         if (strstr(trouble, "SCRAM") && rd_kafka_version() < 0x02060100)
-            return err_set(err, ERR_KAFKA_CONFIG,
-                           "%s: %s. librdkafka %s cannot use SCRAM with Kafka 4 (mended in 2.6.1): use a newer librdkafka or "
-                           "PLAIN over TLS; with an older Kafka, check kafka.username and kafka.password.",
-                           what, trouble, rd_kafka_version_str());
+            return err_set(
+                err, ERR_KAFKA_CONFIG,
+                "%s: %s. librdkafka %s cannot use SCRAM with Kafka 4 (mended in 2.6.1): use a newer librdkafka or "
+                "PLAIN over TLS; with an older Kafka, check kafka.username and kafka.password.",
+                what, trouble, rd_kafka_version_str());
         return err_set(err, kafka_error_code(seen), "%s: %s.%s", what, trouble, kafka_error_remedy(seen));
     }
     return err_set(err, kafka_error_code(code), "%s: %s.%s", what, detail ? detail : rd_kafka_err2str(code),

@@ -47,11 +47,13 @@ rd_kafka_mock_cluster_t *kafka_mock_cluster(struct err *err)
         host = rd_kafka_new(RD_KAFKA_PRODUCER, conf, text, sizeof(text));
         if (!host) {
             rd_kafka_conf_destroy(conf);
-            err_set(err, ERR_KAFKA_CONFIG, "The mock cluster cannot be started (%s); set kafka.brokers to a real one.", text);
+            err_set(err, ERR_KAFKA_CONFIG, "The mock cluster cannot be started (%s); set kafka.brokers to a real one.",
+                    text);
         } else {
             cluster = rd_kafka_mock_cluster_new(host, MOCK_BROKERS);
             if (!cluster)
-                err_set(err, ERR_KAFKA_CONFIG, "The mock cluster cannot listen on loopback; set kafka.brokers to a real one.");
+                err_set(err, ERR_KAFKA_CONFIG,
+                        "The mock cluster cannot listen on loopback; set kafka.brokers to a real one.");
         }
         if (host && !cluster) {
             rd_kafka_destroy(host);

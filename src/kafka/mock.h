@@ -1,7 +1,8 @@
-/* mock: the in-process cluster behind "mock://", and the ledger of what its partitions still owe to the groups of this process.
+/* mock: the in-process cluster behind "mock://", and the ledger of what its partitions still owe to the groups of this
+ * process.
  *
- * Private to kafka/, and to its tests, which push errors through kafka_mock_cluster. One cluster a process, started by the first
- * client, ended by kafka_mock_stop. Thread: any. Source: rd_kafka_mock.h. */
+ * Private to kafka/, and to its tests, which push errors through kafka_mock_cluster. One cluster a process, started by
+ * the first client, ended by kafka_mock_stop. Thread: any. Source: rd_kafka_mock.h. */
 #ifndef PILLION_KAFKA_MOCK_H
 #define PILLION_KAFKA_MOCK_H
 

@@ -14,11 +14,11 @@
 #include "kafka/mock.h"
 
 enum {
-    RECORD_COST = 256,        /* what librdkafka holds for a record beside key and value */
+    RECORD_COST = 256, /* what librdkafka holds for a record beside key and value */
     TOPICS_MAX = 4096,
-    WAIT_SLICE_MS = 100,      /* a waiting sender looks at the stop flag this often */
-    OPEN_MS = 15000,          /* for a topic's metadata: a new topic needs a moment to be known to every broker */
-    BATCH_BYTES = 1000000     /* librdkafka's and the broker's default for one request */
+    WAIT_SLICE_MS = 100,  /* a waiting sender looks at the stop flag this often */
+    OPEN_MS = 15000,      /* for a topic's metadata: a new topic needs a moment to be known to every broker */
+    BATCH_BYTES = 1000000 /* librdkafka's and the broker's default for one request */
 };
 
 struct producer_topic {
@@ -53,8 +53,8 @@ static int configure(rd_kafka_conf_t *conf, const struct producer_options *o, st
     size_t record_max = o->record_max > BATCH_BYTES ? o->record_max : BATCH_BYTES;
 
     rd_kafka_conf_set_events(conf, RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR);
-    /* Gapless: a record that is refused stops the producer, so that a partition always holds a prefix of what was meant for
-     * it (C2). No time limit: capture waits for a broker that is away, its queue being full. */
+    /* Gapless: a record that is refused stops the producer, so that a partition always holds a prefix of what was meant
+     * for it (C2). No time limit: capture waits for a broker that is away, its queue being full. */
     if (kafka_conf_set(conf, err, "enable.idempotence", "true") || kafka_conf_set(conf, err, "acks", "all") ||
         kafka_conf_set(conf, err, "enable.gapless.guarantee", "true") ||
         kafka_conf_set(conf, err, "message.timeout.ms", "0") ||
@@ -262,15 +262,16 @@ static rd_kafka_resp_err_t hand_over(struct producer *p, struct producer_topic *
         rd_kafka_header_add(h, headers[i].name, -1, headers[i].value, (ssize_t)headers[i].len);
     code = rd_kafka_producev(p->handle.rk, RD_KAFKA_V_RKT(t->rkt), RD_KAFKA_V_PARTITION(partition),
                              RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_VALUE(payload, value_len),
-                             RD_KAFKA_V_KEY(key, key_len), RD_KAFKA_V_HEADERS(h), RD_KAFKA_V_OPAQUE(opaque), RD_KAFKA_V_END);
+                             RD_KAFKA_V_KEY(key, key_len), RD_KAFKA_V_HEADERS(h), RD_KAFKA_V_OPAQUE(opaque),
+                             RD_KAFKA_V_END);
     if (code)
         rd_kafka_headers_destroy(h);
     return code;
 }
 
 int producer_send(struct producer *p, struct producer_topic *t, int32_t partition, const void *key, size_t key_len,
-                  const void *value, size_t value_len, const struct kafka_header *headers, size_t n_headers, uint64_t tag,
-                  struct err *err)
+                  const void *value, size_t value_len, const struct kafka_header *headers, size_t n_headers,
+                  uint64_t tag, struct err *err)
 {
     size_t cost = key_len + value_len + RECORD_COST;
     rd_kafka_resp_err_t code;
@@ -287,12 +288,13 @@ int producer_send(struct producer *p, struct producer_topic *t, int32_t partitio
     atomic_fetch_sub_explicit(&p->bytes, cost, memory_order_relaxed);
     atomic_fetch_sub_explicit(&p->records, 1, memory_order_relaxed);
     if (code == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE)
-        return err_set(err, ERR_KAFKA_FATAL,
-                       "A record of %zu bytes for topic %s is above the limit of this producer; raise kafka.record_max here and "
-                       "max.message.bytes of the topic.",
-                       key_len + value_len, t->name);
-    return kafka_handle_failed(&p->handle, code, NULL, err, "A record for topic %s, partition %d cannot be sent", t->name,
-                               (int)partition);
+        return err_set(
+            err, ERR_KAFKA_FATAL,
+            "A record of %zu bytes for topic %s is above the limit of this producer; raise kafka.record_max here and "
+            "max.message.bytes of the topic.",
+            key_len + value_len, t->name);
+    return kafka_handle_failed(&p->handle, code, NULL, err, "A record for topic %s, partition %d cannot be sent",
+                               t->name, (int)partition);
 }
 
 /* ---- acknowledgements ---- */
@@ -340,8 +342,8 @@ static int take_acks(struct producer *p, struct ack *acks, int max)
         if (m->err) {
             struct err failure = ERR_INIT;
 
-            kafka_handle_failed(&p->handle, m->err, NULL, &failure, "A record for topic %s, partition %d was not taken", t->name,
-                                (int)m->partition);
+            kafka_handle_failed(&p->handle, m->err, NULL, &failure, "A record for topic %s, partition %d was not taken",
+                                t->name, (int)m->partition);
             if (failure.code == ERR_KAFKA) /* without a time limit, what comes back will not pass by itself */
                 failure.code = ERR_KAFKA_FATAL;
             fail(p, &failure);
@@ -382,7 +384,8 @@ int producer_poll_acks(struct producer *p, struct ack *acks, int max, int timeou
             if (rd_kafka_event_error_is_fatal(p->event)) {
                 struct err failure = ERR_INIT;
 
-                kafka_handle_failed(&p->handle, RD_KAFKA_RESP_ERR__FATAL, NULL, &failure, "Kafka's producer cannot go on");
+                kafka_handle_failed(&p->handle, RD_KAFKA_RESP_ERR__FATAL, NULL, &failure,
+                                    "Kafka's producer cannot go on");
                 fail(p, &failure);
             }
             break;
