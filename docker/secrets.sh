@@ -5,7 +5,7 @@
 # containers whose users have other numbers.
 set -euo pipefail
 dir=$(cd "$(dirname "$0")" && pwd)/secrets
-mkdir -p -m 700 "$dir"
+mkdir -p "$dir"; chmod 700 "$dir"
 make() { # NAME BYTES
   [ -s "$dir/$1" ] || { head -c "$2" /dev/urandom | od -An -tx1 | tr -d ' \n' >"$dir/$1"; chmod 444 "$dir/$1"; }
 }

@@ -11,7 +11,7 @@
 #
 # Builds, data and logs are in a temporary folder that is removed at the end; downloads stay in the cache (lib.sh).
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
-NAME=test
+NAME='test'
 TREE=$(dirname "$INTEGRATION")
 STEPS=(deps shell docker dev tsan clang release fuzz servers scenarios trixie sid leftovers)
 JOBS=$(nproc)
@@ -25,7 +25,7 @@ step_deps() {
 }
 step_shell() {
   cd "$TREE"
-  git ls-files -z --cached --others --exclude-standard '*.sh' .ci/run | xargs -0 shellcheck
+  git ls-files -z --cached --others --exclude-standard '*.sh' .ci/run | xargs -0 shellcheck --severity=warning
 }
 step_docker() { "$(bash "$INTEGRATION/venv.sh")" "$TREE/docker/check.py"; }
 build() { # PRESET
@@ -48,7 +48,7 @@ step_fuzz() {
   local program name n=0
   build fuzz
   for program in "$WORK"/build-fuzz/tests/fuzz/fuzz_*; do
-    [ -f "$program" ] && [ -x "$program" ] || continue
+    if [ ! -f "$program" ] || [ ! -x "$program" ]; then continue; fi
     name=$(basename "$program") n=$((n + 1))
     mkdir -p "$WORK/corpus/$name"
     [ ! -d "$TREE/tests/fuzz/corpus/$name" ] || cp -r "$TREE/tests/fuzz/corpus/$name/." "$WORK/corpus/$name/"
@@ -58,13 +58,15 @@ step_fuzz() {
 }
 step_servers() { bash "$INTEGRATION/servers.sh" start; }
 step_scenario() { # NAME
-  local program=$WORK/build-release/pillion
-  [ -x "$program" ] || { build release; }
+  [ -x "$WORK/build-release/pillion" ] || build release
+  [ -x "$WORK/build-dev/pillion" ] || build dev
   [ -e "$PILLION_RUN/env" ] || bash "$INTEGRATION/servers.sh" start
   # shellcheck disable=SC1091
   . "$PILLION_RUN/env"
   mkdir -p "$WORK/tmp/$1"
-  TMPDIR=$WORK/tmp/$1 PILLION=$program PYTHON=$(bash "$INTEGRATION/venv.sh") bash "$INTEGRATION/scenarios/$1/run.sh"
+  export TMPDIR=$WORK/tmp/$1 PILLION_BUILD=$WORK/build-release PILLION=$WORK/build-release/pillion PILLION_ASAN=$WORK/build-dev/pillion
+  PYTHON=$(bash "$INTEGRATION/venv.sh"); export PYTHON
+  bash "$INTEGRATION/scenarios/$1/run.sh"
 }
 step_trixie() { bash "$INTEGRATION/build_in_chroot.sh" trixie; }
 step_sid() { bash "$INTEGRATION/build_in_chroot.sh" sid; }
@@ -103,7 +105,9 @@ count() {
 run() { # STEP
   local step=$1 log=$WORK/logs/${1//\//-}.log begin=$SECONDS rc=0 word=ok
   printf '%s  %s ...\n' "$(date -u +%H:%M:%S)" "$step"
-  timeout --foreground -k 20 "${LIMIT[$step]:-1500}" bash "$INTEGRATION/test.sh" --step "$step" >"$log" 2>&1 </dev/null || rc=$?
+  timeout -k 20 "${LIMIT[$step]:-1500}" bash "$INTEGRATION/test.sh" --step "$step" >"$log" 2>&1 </dev/null & child=$!
+  wait "$child" || rc=$?
+  child=
   if ((rc != 0)); then
     word=FAILED
     ((rc != 124)) || echo "the step took longer than ${LIMIT[$step]:-1500} s" >>"$log"
@@ -123,7 +127,9 @@ done
 WORK=$(mktemp -d "${TMPDIR:-/tmp}/pillion-test.XXXXXX")
 mkdir "$WORK/logs" "$WORK/run" "$WORK/tmp"
 export WORK PILLION_RUN=$WORK/run
-trap 'bash "$INTEGRATION/servers.sh" stop 2>/dev/null || true; rm -rf "$WORK"' EXIT
+child=   # the step that runs; `timeout` passes its end on to the step's whole process group
+# shellcheck disable=SC2154
+trap '[ -z "$child" ] || { kill "$child"; wait "$child"; } || true; bash "$INTEGRATION/servers.sh" stop 2>/dev/null || true; rm -rf "$WORK"' EXIT
 trap 'exit 130' INT; trap 'exit 143' TERM
 
 for step in "${steps[@]}"; do
