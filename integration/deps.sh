@@ -1,5 +1,5 @@
 #!/bin/bash
-# deps.sh [--list] ROLE... - Debian packages that Pillion needs, by role: build, mysqlclient, runtime, python, test, servers.
+# deps.sh [--list] ROLE... - Debian packages that Pillion needs, by role: build, mysqlclient, runtime, python, demo, test, servers.
 #
 # The one place that names packages.  Used by the demo, test.sh, docker/Dockerfile and the chroot builds, on Debian 12
 # (bookworm), 13 (trixie) and sid, with the mirror that the machine is configured for.  Nothing touches the network
@@ -20,6 +20,7 @@ RUNTIME='ca-certificates libmariadb3 librdkafka1 libmongoc2-2|libmongoc-1.0-0t64
   libcurl4t64|libcurl4 libssl3t64|libssl3 libyaml-0-2 libjansson4 libmicrohttpd12t64|libmicrohttpd12 libzstd1 zlib1g
   libdeflate0 libsqlite3-0'
 PYTHON='ca-certificates python3 python3-venv'
+DEMO='mariadb-server-core mariadb-client-core openssl=openssl python3 python3-pymysql'
 TEST='clang libclang-rt-dev|libclang-rt-14-dev clang-format shellcheck git=git curl=curl openssl=openssl'
 # The -core packages hold the programs alone: no service is set up or started.
 SERVERS='mariadb-server-core mariadb-client-core debootstrap ca-certificates curl=curl openssl=openssl
@@ -47,13 +48,13 @@ choose() {
 }
 
 list=0; [ "${1:-}" = --list ] && { list=1; shift; }
-[ $# -gt 0 ] || die 'usage: deps.sh [--list] build|mysqlclient|runtime|python|test|servers ...'
+[ $# -gt 0 ] || die 'usage: deps.sh [--list] build|mysqlclient|runtime|python|demo|test|servers ...'
 command -v apt-get >/dev/null || die 'this needs apt (Debian 12, 13 or sid); elsewhere install what the tables in this file name'
 want=()
 for role; do
   case $role in
     build) table=$BUILD ;; mysqlclient) table=$MYSQLCLIENT ;; runtime) table=$RUNTIME ;;
-    python) table=$PYTHON ;; test) table=$TEST ;; servers) table=$SERVERS ;; *) die "unknown role '$role'" ;;
+    python) table=$PYTHON ;; demo) table=$DEMO ;; test) table=$TEST ;; servers) table=$SERVERS ;; *) die "unknown role '$role'" ;;
   esac
   read -r -d '' -a words <<<"$table" || true
   want+=("${words[@]}")
