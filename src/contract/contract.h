@@ -1,12 +1,13 @@
 /* contract: data contracts (Open Data Contract Standard 3.x, YAML) as far as capture and merge act on them.
  *
- * A folder or a file is loaded into one contract_set: every schema[] object is an entity (a table, its topic, its silver
- * collection), with properties, key and relationships. relationships are read at both levels and in both notations, composite
- * too; what the standard lacks comes from their customProperties: known (ever|current), onParentDelete (keep|cascade|hold),
- * required. Source: ODCS v3.1 (bitol-io/open-data-contract-standard), docs/references.md.
- * Validation: every finding has file, line and column; unknown keys outside customProperties are findings; a relationship to a
- * missing target is one. YAML is untrusted: bytes, depth, nodes and aliases are capped.
- * Ownership: the set owns everything; immutable after load. Errors: ERR_CONTRACT with the first finding's place and text. */
+ * A folder or a file is loaded into one contract_set: every schema[] object is an entity (a table, its topic, its
+ * silver collection), with properties, key and relationships. relationships are read at both levels and in both
+ * notations, composite too; what the standard lacks comes from their customProperties: known (ever|current),
+ * onParentDelete (keep|cascade|hold), required. Source: ODCS v3.1 (bitol-io/open-data-contract-standard),
+ * docs/references.md. Validation: every finding has file, line and column; unknown keys outside customProperties are
+ * findings; a relationship to a missing target is one. YAML is untrusted: bytes, depth, nodes and aliases are capped.
+ * Ownership: the set owns everything; immutable after load. Errors: ERR_CONTRACT with the first finding's place and
+ * text. */
 #ifndef PILLION_CONTRACT_CONTRACT_H
 #define PILLION_CONTRACT_CONTRACT_H
 
@@ -16,11 +17,15 @@
 #include "base/arena.h"
 #include "base/err.h"
 
+enum { CONTRACT_FILES_MAX = 1000, CONTRACT_ENTITIES_MAX = 10000, CONTRACT_REFERENCES_MAX = 64 /* of one entity */ };
+
 enum known_mode { KNOWN_EVER, KNOWN_CURRENT };
 enum parent_delete { PARENT_DELETE_KEEP, PARENT_DELETE_CASCADE, PARENT_DELETE_HOLD };
 
 struct contract_property {
-    const char *name;          /* physicalName when given, else name */
+    const char *id;            /* "" when absent */
+    const char *logical_name;  /* name; nested ones joined by dots: address.street */
+    const char *name;          /* the column: physicalName when given, else name */
     const char *logical_type;  /* "" when absent */
     const char *physical_type; /* "" when absent */
     const char *classification;
@@ -42,17 +47,18 @@ struct relationship {
 };
 
 struct entity {
-    const char *name;       /* schema[].name: the silver collection */
-    const char *database;   /* from physicalName "db.table" or the contract's server; "" matches any */
+    const char *id;       /* "" when absent */
+    const char *name;     /* schema[].name: the silver collection */
+    const char *database; /* from physicalName "db.table" or the contract's server; "" matches any */
     const char *table;
     struct contract_property *properties;
     size_t n_properties;
-    const char **key;       /* column names in key order */
+    const char **key; /* column names in key order */
     size_t n_key;
-    struct relationship *relationships; /* to its parents */
+    struct relationship *relationships; /* to its parents; parent_columns are the parent's key, in its order */
     size_t n_relationships;
-    bool is_parent;         /* somebody refers to it */
-    size_t rank;            /* parents have a smaller rank than children; equal within a cycle */
+    bool is_parent; /* somebody refers to it */
+    size_t rank;    /* parents have a smaller rank than children; equal within a cycle */
     const char *file;
     int line;
 };
