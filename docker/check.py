@@ -13,7 +13,7 @@ import yaml
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent
-SECRET = re.compile(r'(PASSWORD|PASSWD|SECRET|TOKEN|ACCESS_KEY|ROOT_USER)', re.I)
+SECRET = re.compile(r'(PASSWORD|PASSWD|SECRET|TOKEN)', re.I)
 
 
 def schema_violations(compose):
@@ -34,7 +34,7 @@ def service_violations(name, service, compose):
     if isinstance(environment, list):
         environment = dict(e.split('=', 1) for e in environment)
     for key, value in environment.items():
-        if SECRET.search(key) and not key.endswith('_FILE') and not key.endswith('USERNAME'):
+        if SECRET.search(key) and not key.endswith('_FILE'):
             yield f'{name}: {key} looks like a secret in the environment; use a secret file'
         if key.endswith('_FILE') and str(value).removeprefix('/run/secrets/') not in service.get('secrets', []):
             yield f'{name}: {key} names {value}, which is not among its secrets'
@@ -55,7 +55,7 @@ def service_violations(name, service, compose):
 
 def secret_violations(compose):
     """Every secret file is one that secrets.sh makes, and neither is in the repository."""
-    made = set(re.findall(r'\b((?:mysql|mongo|s3)_[a-z_]+)\b', (HERE / 'secrets.sh').read_text()))
+    made = set(re.findall(r'\b((?:mysql|mongo|s3|admin)_[a-z_]+)\b', (HERE / 'secrets.sh').read_text()))
     for name, secret in compose['secrets'].items():
         if secret.get('file') != f'./secrets/{name}' or name not in made:
             yield f'secret {name}: secrets.sh does not make {secret.get("file")}'

@@ -9,6 +9,5 @@ mkdir -p "$dir"; chmod 700 "$dir"
 make() { # NAME BYTES
   [ -s "$dir/$1" ] || { head -c "$2" /dev/urandom | od -An -tx1 | tr -d ' \n' >"$dir/$1"; chmod 444 "$dir/$1"; }
 }
-for name in mysql_root mysql_cdc mongo_root mongo_pillion; do make $name 24; done
-make s3_access_key 10   # S3 keys have 20 and 40 characters
-make s3_secret_key 20
+for name in mysql_root mysql_cdc mongo_root mongo_pillion admin_token; do make $name 24; done
+make s3_secret_key 20   # 40 characters, as S3's have

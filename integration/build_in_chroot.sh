@@ -25,5 +25,13 @@ for step in "${steps[@]}"; do
     cmake --preset release -B /mnt/build -DPILLION_MYSQL="$1"
     cmake --build /mnt/build -j "$2" -- -k 0
     ldd /mnt/build/pillion | grep "$1"
+    # every library that the program names must come with a package of the role `runtime` (or the C library itself)
+    bash integration/deps.sh --list runtime >/mnt/runtime
+    [ "$1" = mysqlclient ] || for library in $(readelf -d /mnt/build/pillion | sed -n "s/.*NEEDED.*\\[\\(.*\\)\\].*/\\1/p"); do
+      file=$(ldconfig -p | sed -n "s/^[[:space:]]*$library .*=> //p" | head -n 1)
+      package=$(dpkg-query -S "$(realpath "$file")" "$file" 2>/dev/null | sed "s/:.*//" | head -n 1)
+      case $package in libc6) continue ;; esac
+      grep -qx "$package" /mnt/runtime || { echo "deps.sh: the role runtime lacks $package, which has $library" >&2; exit 1; }
+    done
     ctest --test-dir /mnt/build --no-tests=error --output-on-failure -j "$2" -R "^unit/"' build "${step#*:}" "$(nproc)"
 done

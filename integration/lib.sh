@@ -144,7 +144,7 @@ maven() {
 go_install() {
   local module=$1 file=$2 tmp=$2.new minor built
   rm -rf "$tmp"; mkdir -p "$tmp"
-  minor=$(go env GOVERSION 2>/dev/null | sed -nE 's/^go1\.([0-9]+).*/\1/p')
+  minor=$(go env GOVERSION 2>/dev/null | sed -nE 's/^go1\.([0-9]+).*/\1/p') || true
   say "building $module (some minutes)"
   if [ "${minor:-0}" -ge 21 ]; then
     GOBIN=$tmp CGO_ENABLED=0 GOFLAGS='-buildvcs=false -p=2' go install "$module" >"$tmp.log" 2>&1 && built=1

@@ -19,10 +19,10 @@ ALL=(mariadb mysql kafka registry minio ferretdb)
 
 # each ACTION NAME... : side by side; fails when one of them fails
 each() {
-  local action=$1 name pids=() failed=0; shift
+  local action=$1 name pids=() names=() i failed=0; shift
   for name; do [ -e "$INTEGRATION/servers/$name.sh" ] || die "no server called '$name'; there are: ${ALL[*]}"; done
-  for name; do bash "$INTEGRATION/servers/$name.sh" "$action" & pids+=($!); done
-  for pid in "${pids[@]}"; do wait "$pid" || failed=1; done
+  for name; do bash "$INTEGRATION/servers/$name.sh" "$action" & pids+=($!) names+=("$name"); done
+  for i in "${!pids[@]}"; do wait "${pids[i]}" || { failed=1; [ "$action" = status ] || say "$action of ${names[i]} failed"; }; done
   return $failed
 }
 collect() {
