@@ -35,6 +35,8 @@ int kafka_conf_set_raw(rd_kafka_conf_t *conf, const struct kafka_options *o, str
 int kafka_handle_init(struct kafka_handle *h, rd_kafka_type_t type, rd_kafka_conf_t *conf,
                       const struct kafka_options *o, struct err *err);
 void kafka_handle_release(struct kafka_handle *h);
+/* Keeps what a connection or an error callback told of. */
+void kafka_handle_trouble(struct kafka_handle *h, rd_kafka_resp_err_t code, const char *text);
 /* Keeps an error event's message; a fatal one stays for good. */
 void kafka_handle_note(struct kafka_handle *h, rd_kafka_event_t *event);
 /* The connections told of something that only a person can mend, so waiting longer is no use. */

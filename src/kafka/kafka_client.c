@@ -145,7 +145,7 @@ int kafka_conf_set_raw(rd_kafka_conf_t *conf, const struct kafka_options *o, str
 
 /* ---- troubles ---- */
 
-static void keep_trouble(struct kafka_handle *h, rd_kafka_resp_err_t code, const char *text)
+void kafka_handle_trouble(struct kafka_handle *h, rd_kafka_resp_err_t code, const char *text)
 {
     pthread_mutex_lock(&h->lock);
     /* A refusal of credentials says more than the lost connection that follows it. */
@@ -165,7 +165,7 @@ static void on_log(const rd_kafka_t *rk, int level, const char *facility, const 
     const char *body = strncmp(text, "[thrd:", 6) ? NULL : strstr(text, "]: ");
 
     body = body ? body + 3 : text;
-    if (!strcmp(facility, "CONFWARN"))
+    if (!strcmp(facility, "CONFWARN") || !strcmp(facility, "AUTOCREATE"))
         at = LOG_LEVEL_DEBUG;
     if (h && (!strcmp(facility, "FAIL") || !strcmp(facility, "ERROR"))) {
         rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR__TRANSPORT;
@@ -176,7 +176,7 @@ static void on_log(const rd_kafka_t *rk, int level, const char *facility, const 
             code = RD_KAFKA_RESP_ERR__SSL;
         else if (strstr(body, "Failed to resolve"))
             code = RD_KAFKA_RESP_ERR__RESOLVE;
-        keep_trouble(h, code, body);
+        kafka_handle_trouble(h, code, body);
     }
     log_write(at, "kafka", "%s: %s", facility, body);
 }
@@ -189,10 +189,10 @@ void kafka_handle_note(struct kafka_handle *h, rd_kafka_event_t *event)
     if (rd_kafka_event_error_is_fatal(event)) {
         rd_kafka_resp_err_t cause = rd_kafka_fatal_error(h->rk, text, sizeof(text));
 
-        keep_trouble(h, cause ? cause : RD_KAFKA_RESP_ERR__FATAL, text);
+        kafka_handle_trouble(h, cause ? cause : RD_KAFKA_RESP_ERR__FATAL, text);
         return;
     }
-    keep_trouble(h, code, rd_kafka_event_error_string(event));
+    kafka_handle_trouble(h, code, rd_kafka_event_error_string(event));
 }
 
 bool kafka_handle_refused(struct kafka_handle *h)

@@ -23,11 +23,19 @@ struct mock_partition {
     size_t bytes;
 };
 
+struct mock_commit {
+    char *group, *topic;
+    int32_t partition;
+    int64_t offset;
+};
+
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static rd_kafka_t *host; /* carries the cluster; speaks to nobody itself */
 static rd_kafka_mock_cluster_t *cluster;
 static struct mock_partition *partitions;
 static size_t n_partitions;
+static struct mock_commit *commits;
+static size_t n_commits;
 
 static void silent(const rd_kafka_t *rk, int level, const char *facility, const char *text)
 {
@@ -129,6 +137,41 @@ void kafka_mock_committed(const char *topic, int32_t partition, int64_t offset)
     pthread_mutex_unlock(&lock);
 }
 
+static struct mock_commit *find_commit(const char *group, const char *topic, int32_t partition)
+{
+    for (size_t i = 0; i < n_commits; i++)
+        if (commits[i].partition == partition && !strcmp(commits[i].topic, topic) && !strcmp(commits[i].group, group))
+            return &commits[i];
+    return NULL;
+}
+
+void kafka_mock_keep(const char *group, const char *topic, int32_t partition, int64_t offset)
+{
+    struct mock_commit *found;
+
+    pthread_mutex_lock(&lock);
+    found = find_commit(group, topic, partition);
+    if (found) {
+        found->offset = offset;
+    } else if (offset >= 0) {
+        commits = xreallocarray(commits, n_commits + 1, sizeof(*commits));
+        commits[n_commits++] = (struct mock_commit){xstrdup(group), xstrdup(topic), partition, offset};
+    }
+    pthread_mutex_unlock(&lock);
+}
+
+int64_t kafka_mock_kept(const char *group, const char *topic, int32_t partition)
+{
+    const struct mock_commit *found;
+    int64_t offset;
+
+    pthread_mutex_lock(&lock);
+    found = find_commit(group, topic, partition);
+    offset = found ? found->offset : -1;
+    pthread_mutex_unlock(&lock);
+    return offset;
+}
+
 size_t kafka_mock_backlog(const char *topic)
 {
     size_t most = 0;
@@ -154,6 +197,13 @@ void kafka_mock_stop(void)
         free(partitions[i].topic);
         free(partitions[i].owed);
     }
+    for (size_t i = 0; i < n_commits; i++) {
+        free(commits[i].group);
+        free(commits[i].topic);
+    }
+    free(commits);
+    commits = NULL;
+    n_commits = 0;
     free(partitions);
     partitions = NULL;
     n_partitions = 0;

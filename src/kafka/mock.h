@@ -15,6 +15,10 @@
 rd_kafka_mock_cluster_t *kafka_mock_cluster(struct err *err);
 /* A record of so many bytes was acknowledged at that offset; offsets of a partition rise. */
 void kafka_mock_produced(const char *topic, int32_t partition, int64_t offset, size_t bytes);
+/* The mock's broker refuses commits while a group rebalances, where Kafka takes them; they are kept here instead, until
+ * the next one that it takes (offset < 0: forget). kafka_mock_kept gives -1 when there is none. */
+void kafka_mock_keep(const char *group, const char *topic, int32_t partition, int64_t offset);
+int64_t kafka_mock_kept(const char *group, const char *topic, int32_t partition);
 /* A group goes on at that offset. */
 void kafka_mock_committed(const char *topic, int32_t partition, int64_t offset);
 
