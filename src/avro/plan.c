@@ -139,17 +139,32 @@ static int put_text(struct plan *p, const struct plan_step *step, struct sink *s
     return put_bytes(s, p->scratch.data ? p->scratch.data : bytes, p->scratch.len, 0, err);
 }
 
-static int put_json(struct plan *p, struct sink *s, const uint8_t *bytes, size_t len, struct err *err)
+/* The text comes from the value, or from the diffs in it and the text of the before image. */
+static int json_text(struct plan *p, const struct plan_step *step, const struct sink *s, const struct plan_diffs *diffs,
+                     struct cursor value, struct err *err)
+{
+    size_t slot = (size_t)step->json_slot;
+    const struct plan_span *before;
+
+    if (!diffs || !(diffs->partial[slot / 8] >> (slot % 8) & 1)) {
+        if (cursor_left(&value) == 0) /* the server writes nothing where a failed default left no document */
+            return buf_put_str(&p->scratch, "null") < 0 ? too_long(err, &p->scratch) : 0;
+        return json_to_text(value, &p->scratch, err);
+    }
+    before = &diffs->before[slot];
+    if (before->len == 0)
+        return err_set(err, ERR_MALFORMED, "a partial JSON update follows a NULL; the log is damaged there.");
+    return json_apply_diffs((const char *)s->out->data + before->at, before->len, value, &p->scratch, err);
+}
+
+static int put_json(struct plan *p, const struct plan_step *step, struct sink *s, const struct plan_diffs *diffs,
+                    struct cursor value, struct err *err)
 {
     buf_clear(&p->scratch);
-    if (len ==
-        0) { /* the server writes an empty value for what was NULL before a column became NOT NULL: it reads as null */
-        if (buf_put_str(&p->scratch, "null") < 0)
-            return too_long(err, &p->scratch);
-    } else if (json_to_text(cursor_of(bytes, len), &p->scratch, err) < 0) {
+    if (json_text(p, step, s, diffs, value, err) < 0 || put_bytes(s, p->scratch.data, p->scratch.len, 0, err) < 0)
         return -1;
-    }
-    return put_bytes(s, p->scratch.data, p->scratch.len, 0, err);
+    p->json[step->json_slot] = (struct plan_span){(size_t)(s->at - s->out->data) - p->scratch.len, p->scratch.len};
+    return 0;
 }
 
 static int put_enum(const struct plan *p, const struct plan_step *step, struct sink *s, uint64_t index, struct err *err)
@@ -236,46 +251,26 @@ static uint8_t *put_unsigned_decimal(uint8_t *at, uint64_t v)
     for (size_t i = 0; i < n; i++) {
         size_t shift = 8 * (n - 1 - i);
 
-        at[i] = shift >= 64 ? 0 : (uint8_t)(v >> shift);
+        at[i] = (uint8_t)(shift < 64 ? v >> shift : 0);
     }
     return at + n;
 }
 
-/* Civil date of a number of days since 1970-01-01 (proleptic Gregorian), for TIMESTAMP as text only. */
-static void civil_of_days(int64_t days, int *year, int *month, int *day)
-{
-    int64_t z = days + 719468;
-    int64_t era = (z >= 0 ? z : z - 146096) / 146097;
-    int64_t doe = z - era * 146097;
-    int64_t yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
-    int64_t doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
-    int64_t mp = (5 * doy + 2) / 153;
-
-    *day = (int)(doy - (153 * mp + 2) / 5 + 1);
-    *month = (int)(mp < 10 ? mp + 3 : mp - 9);
-    *year = (int)(yoe + era * 400 + (*month <= 2));
-}
-
 static uint8_t *put_iso(uint8_t *at, int64_t micros, unsigned fsp)
 {
-    int64_t days = micros / 86400000000;
-    int64_t rest = micros % 86400000000;
+    struct civil t;
     char text[64];
-    int year, month, day, n;
+    int n;
 
-    if (rest < 0) {
-        rest += 86400000000;
-        days--;
-    }
-    civil_of_days(days, &year, &month, &day);
-    n = snprintf(text, sizeof text, "%04d-%02d-%02dT%02d:%02d:%02d", year, month, day, (int)(rest / 3600000000),
-                 (int)(rest / 60000000 % 60), (int)(rest / 1000000 % 60));
+    civil_from_micros(micros, &t);
+    n = snprintf(text, sizeof text, "%04d-%02d-%02dT%02d:%02d:%02d", t.year, t.month, t.day, t.hour, t.minute,
+                 t.second);
     if (fsp > 0) {
         int scale = 1;
 
         for (unsigned i = fsp; i < 6; i++)
             scale *= 10;
-        n += snprintf(text + n, sizeof text - (size_t)n, ".%0*d", (int)fsp, (int)(rest % 1000000) / scale);
+        n += snprintf(text + n, sizeof text - (size_t)n, ".%0*d", (int)fsp, t.micros / scale);
     }
     text[n++] = 'Z';
     *at++ = (uint8_t)(n << 1);
@@ -379,22 +374,26 @@ static int put_temporal(const struct plan *p, const struct plan_step *step, stru
 }
 
 /* Values with a length before them. */
-static int put_counted(struct plan *p, const struct plan_step *step, struct sink *s, struct cursor *c, struct err *err)
+static int put_counted(struct plan *p, const struct plan_step *step, struct sink *s, const struct plan_diffs *diffs,
+                       struct cursor *c, struct err *err)
 {
     size_t len;
     const uint8_t *bytes = value_lenc(c, step->length_bytes, &len);
 
     if (!bytes)
         return 0; /* the cursor has failed: the caller says so */
-    if (step->wire->compressed)
-        return err_set(
-            err, ERR_UNSUPPORTED,
-            "the column is COMPRESSED; run ALTER TABLE ... MODIFY without COMPRESSED, or leave the table out.");
+    if (__builtin_expect(step->wire->compressed, 0)) {
+        buf_clear(&p->unpacked);
+        if (value_uncompress(bytes, len, &p->unpacked, err) < 0)
+            return -1;
+        bytes = p->unpacked.data ? p->unpacked.data : bytes;
+        len = p->unpacked.len;
+    }
     switch ((enum column_type)step->type) {
     case TYPE_TEXT:
         return put_text(p, step, s, bytes, len, err);
     case TYPE_JSON:
-        return put_json(p, s, bytes, len, err);
+        return put_json(p, step, s, diffs, cursor_of(bytes, len), err);
     case TYPE_BYTES_PADDED:
         return put_bytes(s, bytes, len, step->column->length, err);
     case TYPE_GEOMETRY_RECORD:
@@ -426,8 +425,8 @@ static inline uint64_t read_u64(struct cursor *c)
 }
 
 /* One value that is not NULL. */
-static inline int put_value(struct plan *p, const struct plan_step *step, struct sink *s, struct cursor *c,
-                            struct err *err)
+static inline int put_value(struct plan *p, const struct plan_step *step, struct sink *s,
+                            const struct plan_diffs *diffs, struct cursor *c, struct err *err)
 {
     switch ((enum column_type)step->type) {
     case TYPE_I8:
@@ -522,7 +521,7 @@ static inline int put_value(struct plan *p, const struct plan_step *step, struct
     case TYPE_GEOMETRY_BYTES:
     case TYPE_GEOMETRY_RECORD:
     case TYPE_VECTOR:
-        return put_counted(p, step, s, c, err);
+        return put_counted(p, step, s, diffs, c, err);
     }
     return err_set(err, ERR_BUG, "column type %d has no encoder.", step->type);
 }
@@ -543,8 +542,8 @@ static uint64_t null_word(const uint8_t *nulls, size_t first, size_t n_columns)
     return word;
 }
 
-int plan_encode(struct plan *p, struct cursor *data, const uint8_t *nulls, struct buf *out, struct plan_span *keys,
-                struct err *err)
+int plan_encode(struct plan *p, struct cursor *data, const uint8_t *nulls, const struct plan_diffs *diffs,
+                struct buf *out, struct plan_span *keys, struct err *err)
 {
     struct cursor c = *data;
     struct sink s = {.out = out, .room = p->fixed_room};
@@ -554,6 +553,8 @@ int plan_encode(struct plan *p, struct cursor *data, const uint8_t *nulls, struc
     if (!s.at)
         return too_long(err, out);
     s.limit = out->data + out->size;
+    for (size_t i = 0; i < p->n_json; i++)
+        p->json[i].len = 0;
     for (size_t first = 0; first < p->n_steps; first += 64) {
         uint64_t null = null_word(nulls, first, p->n_steps);
         size_t end = p->n_steps - first > 64 ? first + 64 : p->n_steps;
@@ -574,7 +575,7 @@ int plan_encode(struct plan *p, struct cursor *data, const uint8_t *nulls, struc
                 }
                 *s.at++ = 2;
             }
-            if (__builtin_expect(put_value(p, step, &s, &c, err) < 0, 0))
+            if (__builtin_expect(put_value(p, step, &s, diffs, &c, err) < 0, 0))
                 goto failed;
         written:
             if (step->key_slot >= 0)
@@ -622,6 +623,7 @@ static int compile(struct plan *p, struct plan_step *step, const struct column *
                                .length_bytes = wire->length_bytes,
                                .nullable = column->nullable,
                                .key_slot = column->key_part,
+                               .json_slot = type == TYPE_JSON ? (int)p->n_json++ : -1,
                                .column = column,
                                .wire = wire};
     if (type == TYPE_TEXT) {
@@ -654,6 +656,8 @@ int plan_init(struct plan *p, const struct table_map *table, const struct table_
     p->not_null = xcalloc(schema->n_columns / 64 + 1, sizeof *p->not_null);
     buf_init(&p->pool, UINT32_MAX);
     buf_init(&p->scratch, SCRATCH_MAX);
+    buf_init(&p->unpacked, SCRATCH_MAX);
+    p->json = xcalloc(schema->n_columns ? schema->n_columns : 1, sizeof *p->json);
     for (size_t i = 0; i < schema->n_columns; i++)
         n_members += schema->columns[i].n_members + 1;
     p->members = members = xcalloc(n_members, sizeof *p->members);
@@ -680,5 +684,7 @@ void plan_release(struct plan *p)
     free(p->members);
     buf_release(&p->pool);
     buf_release(&p->scratch);
+    buf_release(&p->unpacked);
+    free(p->json);
     *p = (struct plan){0};
 }

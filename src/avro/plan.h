@@ -23,7 +23,8 @@ struct plan_step {
     uint8_t length_bytes;
     bool nullable;
     bool utf8;
-    int key_slot; /* place in the key, -1: none */
+    int key_slot;  /* place in the key, -1: none */
+    int json_slot; /* number among the JSON columns, -1: none */
     const struct column *column;
     const struct wire_column *wire;
     const struct charset *charset;
@@ -36,25 +37,34 @@ struct plan_span {
     size_t len;
 };
 
+/* An after image of PARTIAL_UPDATE_ROWS: which JSON values are lists of diffs, and the texts that they start from. */
+struct plan_diffs {
+    const uint8_t *partial;         /* row_image.partial: a bit a JSON column */
+    const struct plan_span *before; /* by JSON column; len 0: NULL */
+};
+
 struct plan {
     struct plan_step *steps;
     size_t n_steps;
     size_t n_key;
+    size_t n_json;
     size_t fixed_room; /* bytes that an image may need beside its strings */
     enum zero_date_mode zero_dates;
     bool epoch_for_not_null; /* Debezium's rule for zero dates in NOT NULL columns */
     struct plan_member *members;
     struct buf pool;
     struct buf scratch;
-    uint64_t *not_null; /* a bit per column that may not be NULL, 64 columns a word */
+    struct buf unpacked;
+    struct plan_span *json; /* the texts of the JSON columns of the newest image, relative to out->data */
+    uint64_t *not_null;     /* a bit per column that may not be NULL, 64 columns a word */
 };
 
 int plan_init(struct plan *p, const struct table_map *table, const struct table_codec_options *options,
               struct err *err);
 void plan_release(struct plan *p);
 /* nulls: the image's NULL bitmap, all columns present. data is left after the image. keys: n_key places, relative to
- * out->data. */
-int plan_encode(struct plan *p, struct cursor *data, const uint8_t *nulls, struct buf *out, struct plan_span *keys,
-                struct err *err);
+ * out->data. diffs: NULL when no value is a list of diffs. */
+int plan_encode(struct plan *p, struct cursor *data, const uint8_t *nulls, const struct plan_diffs *diffs,
+                struct buf *out, struct plan_span *keys, struct err *err);
 
 #endif

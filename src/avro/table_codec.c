@@ -41,6 +41,7 @@ struct table_codec {
     struct buf second; /* the create of a key change */
     struct buf key[2];
     struct plan_span *spans[2]; /* the key's columns in the before and in the after image */
+    struct plan_span *json;     /* the JSON texts of a before image to which diffs apply */
 };
 
 static int put_avro_text(struct buf *out, const char *s)
@@ -135,6 +136,7 @@ struct table_codec *table_codec_new(const struct table_map *table, const struct 
         table_codec_free(c);
         return NULL;
     }
+    c->json = xcalloc(c->plan.n_json + 1, sizeof *c->json);
     (void)put_avro_text(&c->head, PILLION_VERSION);
     (void)put_avro_text(&c->head, c->connector);
     (void)put_avro_text(&c->head, c->server_name);
@@ -159,6 +161,7 @@ void table_codec_free(struct table_codec *c)
         buf_release(&c->key[i]);
         free(c->spans[i]);
     }
+    free(c->json);
     free(c->topic);
     free(c->server_name);
     free(c->connector);
@@ -291,8 +294,11 @@ static int put_value_header(struct table_codec *c, struct buf *out, struct err *
 }
 
 /* One image with its union branch. The bitmap and all columns must be there. */
-static int put_image(struct table_codec *c, struct rows *rows, bool all, struct plan_span *keys, struct err *err)
+static int put_image(struct table_codec *c, struct rows *rows, bool after, struct err *err)
 {
+    bool all = after ? rows->all_after : rows->all_before;
+    struct plan_diffs diffs = {.before = c->json};
+    struct row_image image;
     const uint8_t *nulls;
     uint8_t *at;
 
@@ -301,7 +307,14 @@ static int put_image(struct table_codec *c, struct rows *rows, bool all, struct 
             err, ERR_UNSUPPORTED,
             "the log holds rows without some of their columns; run SET GLOBAL binlog_row_image=FULL on the source, "
             "let the sessions reconnect, and start again behind these rows.");
-    nulls = cursor_bytes(&rows->data, (c->table->n_columns + 7) / 8);
+    if (__builtin_expect(after && rows->partial, 0)) {
+        if (row_image_begin(&image, rows, rows->after_present, err) < 0)
+            return -1;
+        nulls = image.nulls;
+        diffs.partial = image.partial;
+    } else {
+        nulls = cursor_bytes(&rows->data, (c->table->n_columns + 7) / 8);
+    }
     if (!nulls)
         return err_set(err, ERR_TRUNCATED, "the rows event ends inside a NULL bitmap; the log is damaged there.");
     at = buf_room(&c->value, 1);
@@ -309,7 +322,7 @@ static int put_image(struct table_codec *c, struct rows *rows, bool all, struct 
         return too_long(c, err);
     *at = 2;
     buf_advance(&c->value, 1);
-    return plan_encode(&c->plan, &rows->data, nulls, &c->value, keys, err);
+    return plan_encode(&c->plan, &rows->data, nulls, diffs.partial ? &diffs : NULL, &c->value, c->spans[after], err);
 }
 
 static int put_no_image(struct table_codec *c, struct buf *out, struct err *err)
@@ -362,9 +375,8 @@ static int encode_one_image(struct table_codec *c, struct rows *rows, uint64_t i
     int which = insert ? 1 : 0;
 
     if (put_value_header(c, &c->value, err) < 0 || (insert && put_no_image(c, &c->value, err) < 0) ||
-        put_image(c, rows, insert ? rows->all_after : rows->all_before, c->spans[which], err) < 0 ||
-        (!insert && put_no_image(c, &c->value, err) < 0) || (c->plan.n_key > 0 && put_key(c, which, err) < 0) ||
-        put_tail(c, &c->value, op, rows->row, index, err) < 0)
+        put_image(c, rows, insert, err) < 0 || (!insert && put_no_image(c, &c->value, err) < 0) ||
+        (c->plan.n_key > 0 && put_key(c, which, err) < 0) || put_tail(c, &c->value, op, rows->row, index, err) < 0)
         return -1;
     out->records[0] = record_of(c, &c->value, &c->key[which], op);
     out->n = 1;
@@ -410,15 +422,12 @@ static int encode_update(struct table_codec *c, struct rows *rows, uint64_t inde
 {
     size_t after_at;
 
-    if (rows->partial)
-        return err_set(
-            err, ERR_UNSUPPORTED,
-            "the log holds parts of JSON values; run SET GLOBAL binlog_row_value_options='' on the source, let the "
-            "sessions reconnect, and start again behind these rows.");
-    if (put_value_header(c, &c->value, err) < 0 || put_image(c, rows, rows->all_before, c->spans[0], err) < 0)
+    if (put_value_header(c, &c->value, err) < 0 || put_image(c, rows, false, err) < 0)
         return -1;
+    if (rows->partial)
+        memcpy(c->json, c->plan.json, c->plan.n_json * sizeof *c->json);
     after_at = c->value.len;
-    if (put_image(c, rows, rows->all_after, c->spans[1], err) < 0)
+    if (put_image(c, rows, true, err) < 0)
         return -1;
     if (__builtin_expect(!keys_equal(c), 0))
         return encode_key_change(c, after_at, rows->row, index, out, err);

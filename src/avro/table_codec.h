@@ -6,7 +6,7 @@
  * transaction); profile `native` uses Avro logical types, profile `debezium` Debezium's types and connect.names.
  * Source: Avro 1.11 specification "Binary Encoding", "Logical Types"; Confluent wire format (magic 0, 4-byte big-endian id).
  * It knows no registry and no Kafka: the ids are set by the caller before the first row.
- * Ownership: the codec borrows the table_map, which must outlive it. Errors: ERR_VALUE with the column and the remedy, and what
+ * Ownership: the codec borrows the table_map, which must outlive it (table_map_keep). Errors: ERR_VALUE with the column and the remedy, and what
  * binlog/ gives. Limits: the value buffer's cap is the record size limit. Thread: one owner. */
 #ifndef PILLION_AVRO_TABLE_CODEC_H
 #define PILLION_AVRO_TABLE_CODEC_H
@@ -61,6 +61,14 @@ struct table_records {
      * the headers __debezium.newkey (of the delete: records[1].key) and __debezium.oldkey (of the create: records[0].key). */
     bool key_changed;
 };
+/* A row's records in the order in which they are sent: delete, its tombstone (no value: op 0), create or any other. A crash may
+ * fall between two of them, so it is this number, not the row's index alone, that says how far a partition has come. Both the
+ * sender and whoever reads the partition's tail can compute it from the index and the op. */
+static inline uint64_t table_record_place(uint64_t index, char op)
+{
+    return index * 4 + (op == 'd' ? 0 : op == 0 ? 1 : 2);
+}
+
 /* Reads one row from rows->data (advancing it, and rows->row), index is the row's index in its transaction. The rows must have
  * all columns (binlog_row_image=FULL): a missing one is ERR_UNSUPPORTED. After an error the rows event cannot be gone on with. */
 int table_codec_encode_row(struct table_codec *c, struct rows *rows, uint64_t index, struct table_records *out, struct err *err);
