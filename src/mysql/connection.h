@@ -49,4 +49,33 @@ int connection_query(struct connection *c, const char *sql, row_fn *fn, void *ar
 /* The first column of the first row, or "" when there is none. */
 int connection_scalar(struct connection *c, const char *sql, char *out, size_t size, struct err *err);
 
+/* The number of the newest error, of the server or of the client library. */
+unsigned connection_last_error(const struct connection *c);
+
+/* "off", "preferred", "required", "verify-ca", "verify-identity"; -1 for another word. */
+int tls_mode_parse(enum tls_mode *mode, const char *word);
+const char *tls_mode_name(enum tls_mode mode);
+/* What holds when nothing is configured: verify-identity, for a socket or this machine's loopback preferred. */
+enum tls_mode tls_mode_default(const char *host);
+
+/* The binlog stream. After connection_dump the session serves nothing but connection_fetch. */
+struct dump_request {
+    uint32_t server_id;
+    const char *file; /* "" with GTIDs */
+    uint64_t offset;
+    bool by_gtid;            /* MySQL: gtid_set; MariaDB: @slave_connect_state was set before */
+    const uint8_t *gtid_set; /* MySQL's binary form */
+    size_t gtid_set_len;
+    bool annotate;        /* MariaDB: send Annotate_rows events, too */
+    bool until_now;       /* end at the newest event instead of waiting */
+    const char *label;    /* shown as host in SHOW REPLICAS */
+    unsigned first_ms;    /* how long the first event may take: the server looks for the place */
+    unsigned silence_ms;  /* afterwards: a connection silent for so long is dead */
+};
+int connection_dump(struct connection *c, const struct dump_request *request, struct err *err);
+/* 1 and an event, 0 at the end (until_now), -1. The bytes are valid until the next fetch. */
+int connection_fetch(struct connection *c, const uint8_t **event, size_t *len, struct err *err);
+bool connection_pending(struct connection *c);
+bool connection_encrypted(const struct connection *c);
+
 #endif
