@@ -2,6 +2,8 @@
 # chroot.sh [--share DIR] SUITE [COMMAND...] - makes a Debian folder (bookworm, trixie, sid ...) in the cache when it is
 # not there, and runs COMMAND in it, with the host's folder DIR as /mnt.
 #
+# A SUITE with a slash in it is a folder of the caller's own, which is used as it is.
+#
 # The mounts that a program needs (/proc, /dev, /mnt) are made in a private mount namespace: they are never seen
 # outside and end with the command, so nothing is left behind and the folder can be removed safely at any time.  The
 # command takes the place of this process, so that its pid is the pid of the command.  Needs root.
@@ -11,7 +13,8 @@ share=
 [ $# -gt 0 ] || die 'usage: chroot.sh [--share DIR] SUITE [COMMAND...]'
 suite=$1; shift
 need_root "$suite"
-[ -e "$CACHE/root-$suite/.made" ] || with_lock "root-$suite" root_make "$suite"
+case $suite in */*) root=$(realpath "$suite") ;; *) root=$CACHE/root-$suite ;; esac
+[ "$root" != "$CACHE/root-$suite" ] || [ -e "$root/.made" ] || with_lock "root-$suite" root_make "$suite"
 [ $# -gt 0 ] || exit 0
 # shellcheck disable=SC2016
 exec unshare --mount --propagation private bash -euc '
@@ -20,4 +23,4 @@ exec unshare --mount --propagation private bash -euc '
   mount --rbind /dev "$root/dev"
   [ -z "$share" ] || mount --bind "$share" "$root/mnt"
   exec chroot "$root" env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 \
-    DEBIAN_FRONTEND=noninteractive "$@"' chroot "$CACHE/root-$suite" "$share" "$@"
+    DEBIAN_FRONTEND=noninteractive "$@"' chroot "$root" "$share" "$@"

@@ -76,7 +76,8 @@ end() {
 # ---- Debian folders ------------------------------------------------------------------------------------------------
 need_root() { [ "$(id -u)" = 0 ] || die "$1 runs in a Debian folder by chroot, which needs root"; }
 
-# root_make SUITE : CACHE/root-SUITE, a minimal Debian, made once, with the mirror and the apt settings of this machine
+# root_make SUITE : CACHE/root-SUITE, a minimal Debian, made once, with the mirror and the apt settings of this machine.
+# SUITE-slim is a second one of the suite, to which nothing is added (as the Docker images of that name).
 root_make() {
   local suite=$1 dir=$CACHE/root-$1 tmp=$CACHE/root-$1.new mirror
   [ -e "$dir/.made" ] && return 0
@@ -86,7 +87,7 @@ root_make() {
     sed -nE 's/^(deb|URIs:) *(\[[^]]*\] *)?(https?:[^ ]+).*/\3/p' | grep -m 1 -i debian || true)}
   say "making a Debian $suite folder (about a minute)"
   rm -rf "$dir" "$tmp"
-  debootstrap --variant=minbase --include=ca-certificates "$suite" "$tmp" "${mirror:-http://deb.debian.org/debian}" >"$CACHE/root-$suite.log" 2>&1 ||
+  debootstrap --variant=minbase --include=ca-certificates "${suite%-slim}" "$tmp" "${mirror:-http://deb.debian.org/debian}" >"$CACHE/root-$suite.log" 2>&1 ||
     { tail -n 20 "$CACHE/root-$suite.log" >&2; die "debootstrap $suite"; }
   printf '#!/bin/sh\nexit 101\n' >"$tmp/usr/sbin/policy-rc.d"; chmod 755 "$tmp/usr/sbin/policy-rc.d"   # no service starts
   apt-config dump | grep -E '^Acquire::(Check-|https?::Proxy)' >"$tmp/etc/apt/apt.conf.d/90host" || true

@@ -13,7 +13,7 @@
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 NAME='test'
 TREE=$(dirname "$INTEGRATION")
-STEPS=(deps shell docker dev tsan clang release fuzz servers scenarios trixie sid leftovers)
+STEPS=(deps shell docker dev tsan clang release fuzz servers scenarios trixie image sid leftovers)
 JOBS=$(nproc)
 # seconds that a step may take
 declare -A LIMIT=([deps]=1200 [servers]=2400 [trixie]=1800 [sid]=1800)
@@ -68,6 +68,7 @@ step_scenario() { # NAME
   PYTHON=$(bash "$INTEGRATION/venv.sh"); export PYTHON
   bash "$INTEGRATION/scenarios/$1/run.sh"
 }
+step_image() { mkdir "$WORK/image"; "$(bash "$INTEGRATION/venv.sh")" "$TREE/docker/image.py" "$WORK/image"; }
 step_trixie() { bash "$INTEGRATION/build_in_chroot.sh" trixie; }
 step_sid() { bash "$INTEGRATION/build_in_chroot.sh" sid; }
 # Everything that was started must be gone: processes are known by the run folder in their arguments or environment.
