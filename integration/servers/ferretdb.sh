@@ -36,6 +36,7 @@ fsync = off
 max_connections = 100
 CONF
   fi
+  alive postgres || rm -f "$S/pg/data/postmaster.pid"   # after a crash it names a process that may still be a zombie
   launch postgres bash "$INTEGRATION/chroot.sh" --share "$S/pg" sid setpriv --reuid=postgres --regid=postgres --clear-groups \
     env HOME=/tmp $PG/postgres -D /mnt/data
   wait_ready postgres 60 as_postgres $PG/pg_isready -q -h 127.0.0.1 -p "$PG_PORT"

@@ -25,6 +25,7 @@ GRANT SELECT, REPLICATION SLAVE, REPLICATION CLIENT ON *.* TO tls@'%';
 SQL
     common+=(--init-file=/mnt/users.sql)
   fi
+  alive mysql || rm -f "$S"/s.sock*   # after a crash its lock names a process that may still be a zombie
   # shellcheck disable=SC2086
   launch mysql bash "$INTEGRATION/chroot.sh" --share "$S" sid mysqld "${common[@]}" --bind-address=127.0.0.1 --port="$PORT" \
     --socket=/mnt/s.sock --pid-file=/mnt/server.pid --server-id=$((PORT % 60000)) --log-bin=/mnt/binlog/mysql-bin \
