@@ -59,7 +59,10 @@ struct item {
 struct decoder_options {
     const char *server_name; /* borrowed */
     uint64_t payload_max;    /* bytes of one TRANSACTION_PAYLOAD when unpacked; it is streamed, never held whole. 0: 1 TiB */
-    bool dml_statements_stop; /* a DML statement in the log is ERR_UNSUPPORTED (default true) */
+    bool dml_statements_stop; /* a DML statement in the log is ERR_UNSUPPORTED (NULL options: true) */
+    /* The log holds XA transactions when they are prepared. false: ERR_UNSUPPORTED at their start; true: they are published then,
+     * and an XA ROLLBACK is ERR_UNSUPPORTED. */
+    bool xa_at_prepare;
 };
 
 struct decoder;

@@ -1,6 +1,6 @@
 /* event: the outside of a binlog event: its 19-byte header, the checksum, its type and flags.
  *
- * Source: MySQL internals "Binary Log Event" (mysql/binlog/event/*.h names), MariaDB knowledge base "Binlog event header".
+ * Source: MySQL internals "Binary Log Event" (names of mysql/binlog/event), MariaDB knowledge base "Binlog event header".
  * event_parse verifies CRC32 when the format description says that there is one (libdeflate), and gives a cursor over the body
  * without the checksum. Errors: ERR_TRUNCATED, ERR_CHECKSUM, ERR_MALFORMED. */
 #ifndef PILLION_BINLOG_EVENT_H
@@ -40,6 +40,8 @@ struct event {
 
 /* crc: the event ends with a CRC32. */
 int event_parse(struct event *e, const uint8_t *bytes, size_t len, bool crc, struct err *err);
-const char *event_type_name(uint8_t type); /* "WRITE_ROWS_EVENT", or "unknown" */
+/* The last four bytes are the CRC32 of the others. For events that come before it is known whether they have one. */
+bool event_checksum_ok(const uint8_t *bytes, size_t len);
+const char *event_type_name(uint8_t type); /* "WRITE_ROWS_EVENT", or "event of unknown type" */
 
 #endif

@@ -12,4 +12,8 @@
 
 int json_to_text(struct cursor bytes, struct buf *out, struct err *err);
 
+/* The value of a JSON column in a PARTIAL_UPDATE_ROWS event: a list of diffs (replace, insert, remove at a path), applied to the
+ * text that json_to_text made of the value before. Source: sql/json_diff.h of MySQL 8.0 (Json_diff_vector::write_binary). */
+int json_apply_diffs(const char *before, size_t len, struct cursor diffs, struct buf *out, struct err *err);
+
 #endif

@@ -25,7 +25,11 @@ struct rows {
     uint32_t row;                   /* index in the event of the row at `data` */
 };
 
-/* More rows? */
+/* Reads the event's head after the table id: flags, extra data, bitmaps. type: the event type, of any version (the caller has
+ * unpacked compressed ones and given the plain type). */
+int rows_begin(struct rows *r, struct cursor body, uint8_t type, const struct table_map *table, struct err *err);
+
+/* More rows? Who walks the images of a row adds one to `row` after the last of them. */
 static inline bool rows_left(const struct rows *r)
 {
     return r->data.p < r->data.end;
@@ -36,6 +40,8 @@ struct row_image {
     const uint8_t *present; /* NULL bits are counted over present columns only */
     const uint8_t *nulls;
     struct cursor *data;    /* at the first value */
+    const uint8_t *partial; /* of a PARTIAL_UPDATE after image: one bit a present JSON column, set when the value is a list of
+                             * diffs (json.h json_apply_diffs); NULL when there are none */
 };
 
 /* Reads the NULL bitmap of the next image. `present` is before_present or after_present. */

@@ -27,23 +27,35 @@ enum wire_type {
 /* How one column lies in a row image. For CHAR, ENUM and SET the real type is already taken out of the metadata word. */
 struct wire_column {
     uint8_t type;          /* enum wire_type, the real one */
-    uint8_t length_bytes;  /* width of the length before strings, blobs, JSON, geometry; bytes of ENUM, SET, BIT, ints */
+    uint8_t length_bytes;  /* width of the length before strings, blobs, JSON, geometry; bytes of all others */
+    uint8_t skip;          /* enum skip_kind: how to walk over the value */
     uint8_t precision;     /* NEWDECIMAL */
     uint8_t scale;
     uint8_t fsp;           /* TIME2, DATETIME2, TIMESTAMP2 */
     bool compressed;       /* MariaDB COMPRESSED columns */
 };
 
+/* length_bytes alone tells how many bytes a value has (SKIP_FIXED), or how many bytes of length stand before it. */
+enum skip_kind { SKIP_FIXED, SKIP_PREFIXED };
+
 struct table_map {
     uint64_t table_id;
     struct table_schema *schema;
     struct wire_column *columns; /* schema->n_columns */
     size_t n_columns;
-    uint64_t bytes_hash;         /* of the event's body: an equal body means an equal table_map */
+    uint64_t bytes_hash;         /* of the event's body after the table id: equal bytes mean equal columns */
+    const uint8_t *body;         /* the event's body, for comparison */
+    size_t body_len;
+    unsigned references;
 };
 
 /* body: the event's body after the common header. table_id_width: 6 (or 4 for very old servers). */
 int table_map_parse(struct table_map **out, struct cursor body, size_t table_id_width, struct err *err);
-void table_map_free(struct table_map *t);
+/* The same for the other vendor, who counts geometry columns among those that have a charset. */
+int table_map_parse_mariadb(struct table_map **out, struct cursor body, size_t table_id_width, struct err *err);
+/* Another holder of the same table map (a table_codec outlives the decoder's cache). Each calls table_map_free once. All
+ * holders are in one thread. */
+struct table_map *table_map_keep(const struct table_map *t);
+void table_map_free(struct table_map *t); /* NULL is allowed */
 
 #endif

@@ -42,18 +42,24 @@ int64_t value_timestamp(struct cursor *c, const struct wire_column *w, bool *zer
 int64_t civil_days(int year, int month, int day);          /* since 1970-01-01, proleptic Gregorian */
 int64_t civil_micros(const struct civil *t);               /* of a datetime */
 int64_t civil_time_micros(const struct civil *t);          /* of a TIME, signed */
+void civil_from_micros(int64_t micros, struct civil *out); /* the reverse of civil_micros */
 size_t civil_format(const struct civil *t, enum column_kind kind, int fsp, char out[48]);
 
 /* NEWDECIMAL. As text ("-12.340"), NUL-ended, at most 70 bytes; or as the big-endian two's complement unscaled integer that
  * Avro's decimal wants, at most 28 bytes, shortest form. Both return the length, 0 on failure (cursor failed). */
 size_t value_decimal_text(struct cursor *c, const struct wire_column *w, char out[72]);
+size_t decimal_size(unsigned precision, unsigned scale); /* bytes on the wire */
 size_t value_decimal_bytes(struct cursor *c, const struct wire_column *w, uint8_t out[32]);
 
 uint64_t value_bit(struct cursor *c, const struct wire_column *w);
 float value_float(struct cursor *c);
 double value_double(struct cursor *c);
 
-/* MySQL's binary JSON to text, appended to out (see json.h). */
-/* Text of a collation to UTF-8, appended to out (see charset.h). */
+/* What a MariaDB COMPRESSED column holds (wire_column.compressed), unpacked and appended to out. Source: MariaDB
+ * sql/field_comp.cc. Errors: ERR_MALFORMED, ERR_LIMIT when out's cap is too small. */
+int value_uncompress(const uint8_t *bytes, size_t len, struct buf *out, struct err *err);
+
+/* Walks over one column's bytes. Sets the cursor's `failed` when they end too early or the type is unknown. */
+void value_skip(struct cursor *c, const struct wire_column *w);
 
 #endif
