@@ -23,4 +23,5 @@ exec unshare --mount --propagation private bash -euc '
   mount --rbind /dev "$root/dev"
   [ -z "$share" ] || mount --bind "$share" "$root/mnt"
   exec chroot "$root" env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 \
-    DEBIAN_FRONTEND=noninteractive "$@"' chroot "$root" "$share" "$@"
+    DEBIAN_FRONTEND=noninteractive ${http_proxy:+"http_proxy=$http_proxy"} ${https_proxy:+"https_proxy=$https_proxy"} \
+    ${no_proxy:+"no_proxy=$no_proxy"} "$@"' chroot "$root" "$share" "$@"
