@@ -35,7 +35,8 @@ static void register_payload(struct buf *b, const struct dump_request *r)
     buf_put_u8(b, (uint8_t)n);
     buf_put(b, r->label, n);
     put_le(b, 0, 2); /* user and password: empty */
-    put_le(b, 0, 2 + 4 + 4);
+    put_le(b, 0, 2); /* port */
+    put_le(b, 0, 8); /* rank, source id */
 }
 
 /* The library's files with trusted authorities differ, and both verify nothing when none is named. */

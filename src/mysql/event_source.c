@@ -252,11 +252,16 @@ const struct server_facts *event_source_facts(const struct event_source *s)
 
 int event_source_server_position(struct event_source *s, struct position *out, struct err *err)
 {
+    struct err tried = ERR_INIT;
+
     if (s->ask) {
-        if (server_log_newest(s->ask, out, err) == 0)
+        if (server_log_newest(s->ask, out, &tried) == 0)
             return 0;
-        if (!err || err->code != ERR_MYSQL_CONNECT)
+        if (tried.code != ERR_MYSQL_CONNECT) {
+            if (err)
+                *err = tried;
             return -1;
+        }
     }
     /* Servers close sessions that are idle for long; one more try. */
     close_session(s, &s->ask);
