@@ -10,7 +10,7 @@
 #include "kafka/handle.h"
 #include "kafka/mock.h"
 
-enum { REQUEST_MS = 15000, METADATA_MS = 2000 };
+enum { REQUEST_MS = 10000, METADATA_MS = 2000 };
 
 struct admin_client {
     struct kafka_handle handle;

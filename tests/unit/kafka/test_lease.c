@@ -1,0 +1,156 @@
+/* test_lease: one holder per name on a host, and one per group in the cluster. */
+#include "unit/kafka/mock_topic.h"
+
+#include <unistd.h>
+
+#include "kafka/lease.h"
+
+/* The mock cluster by its address, so that the lease takes it for a cluster that others see too. */
+static const struct kafka_options *cluster(void)
+{
+    static const struct kafka_property quick[] = {{"session.timeout.ms", "4500"}, {"heartbeat.interval.ms", "200"}};
+    static struct kafka_options options = {.properties = quick, .n_properties = 2};
+
+    options.brokers = rd_kafka_mock_cluster_bootstraps(kafka_mock_cluster(NULL));
+    return &options;
+}
+
+static void one_holder_in_a_process(void **state)
+{
+    struct kafka_options options = MOCK_OPTIONS;
+    struct lease *a, *b;
+    struct err err = ERR_INIT;
+
+    (void)state;
+    assert_ok(lease_acquire(&a, &options, "g.mock", "none", "shop", 0, &err), err);
+    assert_int_equal(lease_acquire(&b, &options, "g.mock", "none", "shop", 0, &err), -1);
+    assert_int_equal(err.code, ERR_LEASE);
+    assert_false(lease_lost(a, &err));
+    lease_release(a);
+}
+
+static void one_holder_on_a_host(void **state)
+{
+    const struct kafka_options *options = cluster();
+    struct lease *a, *b;
+    struct err err = ERR_INIT;
+    char pid[32];
+
+    (void)state;
+    make_topic("lease.local", 1);
+    assert_ok(lease_acquire(&a, options, "g.local", "lease.local", "shop", 0, &err), err);
+    assert_false(lease_lost(a, &err));
+    assert_int_equal(lease_acquire(&b, options, "g.local", "lease.local", "shop", 150, &err), -1);
+    assert_int_equal(err.code, ERR_LEASE);
+    snprintf(pid, sizeof(pid), "Process %ld ", (long)getpid());
+    assert_non_null(strstr(err.text, pid));
+    assert_non_null(strstr(err.text, "shop"));
+    lease_release(a);
+    assert_ok(lease_acquire(&b, options, "g.local", "lease.local", "shop", 15000, &err), err);
+    lease_release(b);
+}
+
+/* Two names in one group stand for two hosts: the lock of the host does not see them, the group does. */
+static void one_holder_in_the_group(void **state)
+{
+    const struct kafka_options *options = cluster();
+    struct lease *a, *b;
+    struct err err = ERR_INIT;
+
+    (void)state;
+    make_topic("lease.group", 1);
+    assert_ok(lease_acquire(&a, options, "g.group", "lease.group", "here", 0, &err), err);
+    assert_int_equal(lease_acquire(&b, options, "g.group", "lease.group", "there", 0, &err), -1);
+    assert_int_equal(err.code, ERR_LEASE);
+    assert_false(lease_lost(a, &err));
+    lease_release(a);
+    assert_ok(lease_acquire(&b, options, "g.group", "lease.group", "there", 20000, &err), err);
+    assert_false(lease_lost(b, &err));
+    lease_release(b);
+}
+
+/* The broker forgets the member: the holder hears of it with its next heartbeat. */
+static void a_holder_that_is_replaced_knows(void **state)
+{
+    static const rd_kafka_resp_err_t fenced[] = {RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID};
+    const struct kafka_options *options = cluster();
+    struct lease *a;
+    struct err err = ERR_INIT;
+    bool lost = false;
+
+    (void)state;
+    make_topic("lease.fenced", 1);
+    assert_ok(lease_acquire(&a, options, "g.fenced", "lease.fenced", "old", 0, &err), err);
+    rd_kafka_mock_push_request_errors_array(kafka_mock_cluster(NULL), 12, 1, fenced);
+    for (int i = 0; i < 500 && !lost; i++) {
+        clock_sleep_ms(10);
+        lost = lease_lost(a, &err);
+    }
+    assert_true(lost);
+    assert_int_equal(err.code, ERR_LEASE);
+    assert_true(lease_lost(a, &err)); /* for good */
+    lease_release(a);
+}
+
+static void a_broker_that_is_away_is_told(void **state)
+{
+    struct kafka_property quick[] = {{"socket.timeout.ms", "1000"}};
+    struct kafka_options options = {.brokers = "127.0.0.1:1", .properties = quick, .n_properties = 1};
+    struct admin_client *admin;
+    struct err err = ERR_INIT;
+    int n;
+
+    (void)state;
+    assert_ok(admin_client_new(&admin, &options, &err), err);
+    assert_int_equal(admin_client_partitions(admin, "x", &n, &err), -1);
+    assert_int_equal(err.code, ERR_KAFKA);
+    assert_non_null(strstr(err.text, "127.0.0.1:1"));
+    assert_non_null(strstr(err.text, "kafka.brokers"));
+    admin_client_free(admin);
+}
+
+static void topics_are_made_once_and_listed(void **state)
+{
+    struct kafka_options options = MOCK_OPTIONS;
+    struct topic_spec spec = {.name = "list.b", .partitions = 3, .replication = -1};
+    struct admin_client *admin;
+    struct err err = ERR_INIT;
+    char **names, text[256];
+    size_t n;
+    int partitions;
+
+    (void)state;
+    assert_ok(admin_client_new(&admin, &options, &err), err);
+    assert_ok(admin_client_partitions(admin, "list.b", &partitions, &err), err);
+    assert_int_equal(partitions, 0);
+    assert_ok(admin_client_ensure_topic(admin, &spec, &partitions, &err), err);
+    assert_int_equal(partitions, 3);
+    spec.partitions = 9;
+    assert_ok(admin_client_ensure_topic(admin, &spec, &partitions, &err), err);
+    assert_int_equal(partitions, 3);
+    make_topic("list.a", 1);
+    assert_ok(admin_client_topics(admin, "list.", &names, &n, &err), err);
+    assert_int_equal(n, 2);
+    assert_string_equal(names[0], "list.a");
+    assert_string_equal(names[1], "list.b");
+    admin_client_free_names(names, n);
+    assert_ok(admin_client_describe(admin, text, sizeof(text), &err), err);
+    assert_non_null(strstr(text, "1 broker,"));
+    admin_client_free(admin);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(topics_are_made_once_and_listed),
+        cmocka_unit_test(one_holder_in_a_process),
+        cmocka_unit_test(one_holder_on_a_host),
+        cmocka_unit_test(one_holder_in_the_group),
+        cmocka_unit_test(a_holder_that_is_replaced_knows),
+        cmocka_unit_test(a_broker_that_is_away_is_told),
+    };
+    int rc = cmocka_run_group_tests(tests, NULL, NULL);
+
+    kafka_mock_stop();
+    return rc;
+}
