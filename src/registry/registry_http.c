@@ -155,28 +155,50 @@ static void prepare(struct http *h, const char *method, const char *url, const c
     curl_easy_setopt(c, CURLOPT_CUSTOMREQUEST, method);
 }
 
-/* scheme://host:port of a URL, without the rest. */
-static size_t origin_len(const char *url)
+/* scheme://host:port of a URL, in full, and without the credentials that curl may have put into it. NULL: no URL. */
+static char *origin_of(CURLU *u)
 {
-    const char *host = strstr(url, "://");
+    char *scheme = NULL, *host = NULL, *port = NULL, *origin = NULL;
 
-    return host ? (size_t)(host - url) + 3 + strcspn(host + 3, "/?#") : 0;
+    if (!curl_url_get(u, CURLUPART_SCHEME, &scheme, 0) && !curl_url_get(u, CURLUPART_HOST, &host, 0) &&
+        !curl_url_get(u, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT))
+        origin = xasprintf("%s://%s:%s", scheme, host, port);
+    curl_free(scheme);
+    curl_free(host);
+    curl_free(port);
+    return origin;
 }
 
 /* Where the answer points, when that is the same scheme, host and port; NULL with the error otherwise. */
 static char *same_host_target(struct http *h, struct err *err)
 {
-    char *to = NULL;
-    size_t n = origin_len(h->base);
+    CURLU *from = curl_url(), *to = curl_url();
+    char *location = NULL, *ours = NULL, *theirs = NULL, *whole = NULL, *target = NULL;
 
-    curl_easy_getinfo(h->curl, CURLINFO_REDIRECT_URL, &to);
-    if (to && origin_len(to) == n && !strncasecmp(to, h->base, n))
-        return xstrdup(to);
-    err_set(err, ERR_REGISTRY_CONFIG,
-            "The schema registry at %s redirects to %.*s, which is not followed; set registry.url to the address that "
-            "is meant.",
-            h->base, to ? (int)origin_len(to) : 7, to ? to : "nowhere");
-    return NULL;
+    curl_easy_getinfo(h->curl, CURLINFO_REDIRECT_URL, &location);
+    if (!from || !to || curl_url_set(from, CURLUPART_URL, h->base, 0))
+        goto out;
+    ours = origin_of(from);
+    if (location && !curl_url_set(to, CURLUPART_URL, location, 0))
+        theirs = origin_of(to);
+    if (!ours || !theirs || strcasecmp(ours, theirs))
+        goto out;
+    curl_url_set(to, CURLUPART_USER, NULL, 0);
+    curl_url_set(to, CURLUPART_PASSWORD, NULL, 0);
+    if (!curl_url_get(to, CURLUPART_URL, &whole, 0))
+        target = xstrdup(whole);
+out:
+    if (!target)
+        err_set(err, ERR_REGISTRY_CONFIG,
+                "The schema registry at %s redirects to %s, which is not followed; set registry.url to the address "
+                "that is meant.",
+                h->base, theirs ? theirs : "nowhere");
+    curl_free(whole);
+    free(ours);
+    free(theirs);
+    curl_url_cleanup(from);
+    curl_url_cleanup(to);
+    return target;
 }
 
 static bool passing_curl(CURLcode rc)
