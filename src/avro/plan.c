@@ -1,7 +1,6 @@
 #include "avro/plan.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -256,26 +255,38 @@ static uint8_t *put_unsigned_decimal(uint8_t *at, uint64_t v)
     return at + n;
 }
 
+static uint8_t *put_digits(uint8_t *at, unsigned v, unsigned n)
+{
+    for (unsigned i = n; i-- > 0; v /= 10)
+        at[i] = (uint8_t)('0' + v % 10);
+    return at + n;
+}
+
+/* "2026-11-21T00:58:54.123456Z", with as many digits behind the second as the column has. */
 static uint8_t *put_iso(uint8_t *at, int64_t micros, unsigned fsp)
 {
+    static const unsigned units[] = {1000000, 100000, 10000, 1000, 100, 10, 1};
     struct civil t;
-    char text[64];
-    int n;
 
     civil_from_micros(micros, &t);
-    n = snprintf(text, sizeof text, "%04d-%02d-%02dT%02d:%02d:%02d", t.year, t.month, t.day, t.hour, t.minute,
-                 t.second);
+    *at++ = (uint8_t)((20 + (fsp ? 1 + fsp : 0)) << 1);
+    at = put_digits(at, (unsigned)t.year, 4);
+    *at++ = '-';
+    at = put_digits(at, (unsigned)t.month, 2);
+    *at++ = '-';
+    at = put_digits(at, (unsigned)t.day, 2);
+    *at++ = 'T';
+    at = put_digits(at, (unsigned)t.hour, 2);
+    *at++ = ':';
+    at = put_digits(at, (unsigned)t.minute, 2);
+    *at++ = ':';
+    at = put_digits(at, (unsigned)t.second, 2);
     if (fsp > 0) {
-        int scale = 1;
-
-        for (unsigned i = fsp; i < 6; i++)
-            scale *= 10;
-        n += snprintf(text + n, sizeof text - (size_t)n, ".%0*d", (int)fsp, t.micros / scale);
+        *at++ = '.';
+        at = put_digits(at, (unsigned)t.micros / units[fsp], fsp);
     }
-    text[n++] = 'Z';
-    *at++ = (uint8_t)(n << 1);
-    memcpy(at, text, (size_t)n);
-    return at + n;
+    *at++ = 'Z';
+    return at;
 }
 
 /* What stands for a date that is none. 1: NULL was written over the union branch; 0: take the epoch; -1: stop. */
