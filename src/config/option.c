@@ -244,7 +244,7 @@ int option_read_number(const struct option *option, const char *text, int64_t *v
             rc = -1;
         if (rc < 0)
             return err_set(err, ERR_CONFIG,
-                           "\"%.64s\" is not a duration; write a whole number with its unit: 500ms, 10s, 5m, 1h or 7d",
+                           "\"%.64s\" is not a duration; write a whole number with its unit: 500ms, 10s, 5m, 1h or 7d.",
                            text);
         break;
     case OPTION_SIZE:
@@ -254,18 +254,18 @@ int option_read_number(const struct option *option, const char *text, int64_t *v
         if (rc < 0)
             return err_set(
                 err, ERR_CONFIG,
-                "\"%.64s\" is not a size; write whole bytes, or a whole number with its unit: 64KiB, 16MiB or 1GiB",
+                "\"%.64s\" is not a size; write whole bytes, or a whole number with its unit: 64KiB, 16MiB or 1GiB.",
                 text);
         break;
     default:
         if (read_units(none, 1, text, v) < 0)
-            return err_set(err, ERR_CONFIG, "\"%.64s\" is not a whole number", text);
+            return err_set(err, ERR_CONFIG, "\"%.64s\" is not a whole number.", text);
         break;
     }
     if (*v < option->min || *v > option->max) {
         option_write_number(option->kind, option->min, low, sizeof low);
         option_write_number(option->kind, option->max, high, sizeof high);
-        return err_set(err, ERR_CONFIG, "%.64s is out of bounds; it must be from %s to %s", text, low, high);
+        return err_set(err, ERR_CONFIG, "%.64s is out of bounds; it must be from %s to %s.", text, low, high);
     }
     return 0;
 }
@@ -280,7 +280,7 @@ int option_read_bool(const char *text, bool *v, struct err *err)
             return 0;
         }
     }
-    return err_set(err, ERR_CONFIG, "\"%.64s\" is neither on nor off", text);
+    return err_set(err, ERR_CONFIG, "\"%.64s\" is neither on nor off.", text);
 }
 
 int option_read_choice(const struct option *option, const char *text, int *index, struct err *err)
@@ -310,8 +310,8 @@ int option_read_choice(const struct option *option, const char *text, int *index
     }
     option_describe(option, all, sizeof all);
     if (*near)
-        return err_set(err, ERR_CONFIG, "\"%.64s\" is no choice; did you mean %s? It must be %s", text, near, all);
-    return err_set(err, ERR_CONFIG, "\"%.64s\" is no choice; it must be %s", text, all);
+        return err_set(err, ERR_CONFIG, "\"%.64s\" is no choice; did you mean %s? It must be %s.", text, near, all);
+    return err_set(err, ERR_CONFIG, "\"%.64s\" is no choice; it must be %s.", text, all);
 }
 
 void option_choice(const struct option *option, int index, char *out, size_t size)

@@ -158,6 +158,7 @@ static int read_secret_file(struct options *o, int id, struct err *err)
 {
     struct option_secret *s = options_member(o, id);
     struct buf bytes;
+    char place[512];
     size_t n;
     int rc;
 
@@ -174,8 +175,10 @@ static int read_secret_file(struct options *o, int id, struct err *err)
     if (rc == 0) {
         xfree_secret(s->value);
         s->value = xstrndup((const char *)bytes.data, n);
-    } else
-        err_prefix(err, "%s_file", option_at(id)->path);
+    } else {
+        options_place(o, id, place, sizeof place);
+        err_prefix(err, "%s", place);
+    }
     release_wiped(&bytes);
     return rc;
 }
@@ -362,17 +365,19 @@ int options_load(struct options *o, int *argc, char **argv, struct err *err)
 void options_place(const struct options *o, int id, char *out, size_t size)
 {
     const struct option *option = option_at(id);
-    struct option_origin origin = o->origin[id];
+    const struct option_secret *secret = options_member_const(o, id);
+    bool is_file = option->kind == OPTION_SECRET && secret->file;
+    const char *suffix = is_file ? "_file" : "";
 
-    switch (origin.layer) {
+    switch (o->origin[id].layer) {
     case OPTION_LAYER_FILE:
-        snprintf(out, size, "%s:%d: %s", o->file ? o->file : "", origin.line, option->path);
+        snprintf(out, size, "%s:%d: %s%s", o->file ? o->file : "", o->origin[id].line, option->path, suffix);
         break;
     case OPTION_LAYER_ENV:
-        option_env_name(option, false, out, size);
+        option_env_name(option, is_file, out, size);
         break;
     case OPTION_LAYER_FLAG:
-        snprintf(out, size, "--%s", option->path);
+        snprintf(out, size, "--%s%s", option->path, suffix);
         break;
     case OPTION_LAYER_DEFAULT:
         snprintf(out, size, "%s", option->path);

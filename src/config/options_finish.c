@@ -132,7 +132,7 @@ static int check_url(const struct options *o, int id, const char *url, const cha
         char all[128] = "";
         for (size_t i = 0; schemes[i]; i++)
             snprintf(all + strlen(all), sizeof all - strlen(all), "%s%s", i ? " or " : "", schemes[i]);
-        return fail_with(o, id, err_set(err, ERR_CONFIG, "must begin with %s", all), err);
+        return fail_with(o, id, err_set(err, ERR_CONFIG, "must begin with %s.", all), err);
     }
     authority = strcspn(rest, "/?");
     at = memrchr(rest, '@', authority);
@@ -143,9 +143,9 @@ static int check_url(const struct options *o, int id, const char *url, const cha
             err);
     if (starts_with(url, "file://") || starts_with(url, "sqlite://")) {
         if (*rest != '/' || !rest[1])
-            return fail_with(o, id, err_set(err, ERR_CONFIG, "needs an absolute path: three slashes and more"), err);
+            return fail_with(o, id, err_set(err, ERR_CONFIG, "needs an absolute path: three slashes and more."), err);
     } else if (authority == 0)
-        return fail_with(o, id, err_set(err, ERR_CONFIG, "names no %s", starts_with(url, "s3://") ? "bucket" : "host"),
+        return fail_with(o, id, err_set(err, ERR_CONFIG, "names no %s.", starts_with(url, "s3://") ? "bucket" : "host"),
                          err);
     return 0;
 }

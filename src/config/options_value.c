@@ -28,11 +28,11 @@ const void *options_member_const(const struct options *o, int id)
 static int check_text(const char *text, size_t len, size_t max, bool secret, struct err *err)
 {
     if (len > max)
-        return err_set(err, ERR_CONFIG, "is longer than %zu bytes", max);
+        return err_set(err, ERR_CONFIG, "is longer than %zu bytes.", max);
     for (size_t i = 0; i < len; i++) {
         unsigned char c = (unsigned char)text[i];
         if (c == 0 || (!secret && (c < 0x20 || c == 0x7f)))
-            return err_set(err, ERR_CONFIG, "has a control character at byte %zu", i + 1);
+            return err_set(err, ERR_CONFIG, "has a control character at byte %zu.", i + 1);
     }
     return 0;
 }
@@ -44,7 +44,7 @@ static int set_secret(struct option_secret *s, bool is_file, const char *text, s
     struct option_origin *other = is_file ? &s->value_origin : &s->file_origin;
 
     if (other->layer == origin.layer)
-        return err_set(err, ERR_CONFIG, "is given both as a value and as a file; keep one of them");
+        return err_set(err, ERR_CONFIG, "is given both as a value and as a file; keep one of them.");
     xfree_secret(s->value);
     free(s->file);
     s->value = s->file = NULL;
@@ -102,9 +102,9 @@ int options_value_scalar(struct options *o, int id, bool is_file, const char *te
         rc = option_read_number(option, text, member, err);
         break;
     case OPTION_LIST:
-        return err_set(err, ERR_CONFIG, "must be a list: [first, second]");
+        return err_set(err, ERR_CONFIG, "must be a list: [first, second].");
     case OPTION_MAP:
-        return err_set(err, ERR_CONFIG, "must be a map: {name: value}");
+        return err_set(err, ERR_CONFIG, "must be a map: {name: value}.");
     }
     if (rc == 0)
         o->origin[id] = origin;
@@ -138,11 +138,11 @@ int options_value_add_item(struct options *o, int id, const char *text, size_t l
     struct option_list *list = options_member(o, id);
 
     if (len == 0)
-        return err_set(err, ERR_CONFIG, "has an empty item");
+        return err_set(err, ERR_CONFIG, "has an empty item.");
     if (check_text(text, len, OPTION_TEXT_MAX, false, err) < 0)
         return -1;
     if (list->n >= OPTIONS_ITEMS_MAX)
-        return err_set(err, ERR_CONFIG, "has more than %d items", OPTIONS_ITEMS_MAX);
+        return err_set(err, ERR_CONFIG, "has more than %d items.", OPTIONS_ITEMS_MAX);
     list->items = xreallocarray(list->items, list->n + 1, sizeof *list->items);
     list->items[list->n++] = xstrndup(text, len);
     return 0;
@@ -153,15 +153,15 @@ int options_value_add_pair(struct options *o, int id, const char *name, const ch
     struct option_map *map = options_member(o, id);
 
     if (!*name)
-        return err_set(err, ERR_CONFIG, "has an empty name");
+        return err_set(err, ERR_CONFIG, "has an empty name.");
     if (check_text(name, strlen(name), OPTION_TEXT_MAX, false, err) < 0 ||
         check_text(value, len, OPTION_TEXT_MAX, false, err) < 0)
         return -1;
     for (size_t i = 0; i < map->n; i++)
         if (strcmp(map->names[i], name) == 0)
-            return err_set(err, ERR_CONFIG, "has %s twice", name);
+            return err_set(err, ERR_CONFIG, "has %s twice.", name);
     if (map->n >= OPTIONS_ITEMS_MAX / 10)
-        return err_set(err, ERR_CONFIG, "has more than %d entries", OPTIONS_ITEMS_MAX / 10);
+        return err_set(err, ERR_CONFIG, "has more than %d entries.", OPTIONS_ITEMS_MAX / 10);
     map->names = xreallocarray(map->names, map->n + 1, sizeof *map->names);
     map->values = xreallocarray(map->values, map->n + 1, sizeof *map->values);
     map->names[map->n] = xstrdup(name);

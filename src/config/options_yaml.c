@@ -29,6 +29,15 @@ static int at_line(struct loader *l, int line)
     return l->name ? err_prefix(l->err, "%s:%d", l->name, line) : -1;
 }
 
+/* "file:line: path: "; a flow text's caller knows better what the option is called. */
+static void at_option(struct loader *l, int id, int line)
+{
+    if (l->name) {
+        err_prefix(l->err, "%s", option_at(id)->path);
+        at_line(l, line);
+    }
+}
+
 /* The next event, which the caller deletes; -1 when there is none to be had. */
 static int next(struct loader *l, yaml_event_t *e)
 {
@@ -113,12 +122,11 @@ static int load_list(struct loader *l, int id)
             return -1;
         end = e.type == YAML_SEQUENCE_END_EVENT;
         if (!end && e.type != YAML_SCALAR_EVENT)
-            rc = err_set(l->err, ERR_CONFIG, "must be a list of texts, without lists or maps inside");
+            rc = err_set(l->err, ERR_CONFIG, "must be a list of texts, without lists or maps inside.");
         else if (!end)
             rc = options_value_add_item(l->o, id, text_of(&e), e.data.scalar.length, l->err);
         if (rc < 0) {
-            err_prefix(l->err, "%s", option_at(id)->path);
-            at_line(l, line_of(&e));
+            at_option(l, id, line_of(&e));
         }
         yaml_event_delete(&e);
         if (end || rc < 0)
@@ -142,7 +150,7 @@ static int load_pair_value(struct loader *l, int id, const char *key)
     if (e.type == YAML_SCALAR_EVENT) {
         rc = options_value_add_pair(l->o, id, key, text_of(&e), e.data.scalar.length, l->err);
     } else if (!list) {
-        rc = err_set(l->err, ERR_CONFIG, "%.64s must be a text or a list of texts", key);
+        rc = err_set(l->err, ERR_CONFIG, "%.64s must be a text or a list of texts.", key);
     } else {
         for (rc = 0; rc == 0;) {
             yaml_event_delete(&e);
@@ -154,17 +162,16 @@ static int load_pair_value(struct loader *l, int id, const char *key)
             if (e.type == YAML_SEQUENCE_END_EVENT)
                 break;
             if (e.type != YAML_SCALAR_EVENT)
-                rc = err_set(l->err, ERR_CONFIG, "%.64s must be a list of texts", key);
+                rc = err_set(l->err, ERR_CONFIG, "%.64s must be a list of texts.", key);
             else if ((joined.len > 0 && buf_put_u8(&joined, ',') < 0) ||
                      buf_put(&joined, text_of(&e), e.data.scalar.length) < 0)
-                rc = err_set(l->err, ERR_CONFIG, "%.64s is longer than %d bytes", key, OPTION_TEXT_MAX);
+                rc = err_set(l->err, ERR_CONFIG, "%.64s is longer than %d bytes.", key, OPTION_TEXT_MAX);
         }
         if (rc == 0)
             rc = options_value_add_pair(l->o, id, key, joined.len ? (const char *)joined.data : "", joined.len, l->err);
     }
     if (rc < 0) {
-        err_prefix(l->err, "%s", option_at(id)->path);
-        at_line(l, line);
+        at_option(l, id, line);
     }
     yaml_event_delete(&e);
     buf_release(&joined);
@@ -184,8 +191,8 @@ static int load_map(struct loader *l, int id)
             return -1;
         end = e.type == YAML_MAPPING_END_EVENT;
         if (!end && (e.type != YAML_SCALAR_EVENT || has_nul(&e))) {
-            rc = err_set(l->err, ERR_CONFIG, "%s must be a map of texts", option_at(id)->path);
-            at_line(l, line_of(&e));
+            rc = err_set(l->err, ERR_CONFIG, "must be a map of texts.");
+            at_option(l, id, line_of(&e));
         } else if (!end)
             rc = load_pair_value(l, id, text_of(&e));
         yaml_event_delete(&e);
@@ -217,10 +224,10 @@ static int load_value(struct loader *l, int id, bool is_file, const char *path)
     } else {
         if (e.type == YAML_SCALAR_EVENT)
             rc = has_nul(&e)
-                     ? err_set(l->err, ERR_CONFIG, "has a NUL character")
+                     ? err_set(l->err, ERR_CONFIG, "has a NUL character.")
                      : options_value_scalar(l->o, id, is_file, text_of(&e), e.data.scalar.length, origin, l->err);
         else
-            rc = err_set(l->err, ERR_CONFIG, "must be one value, not a %s",
+            rc = err_set(l->err, ERR_CONFIG, "must be one value, not a %s.",
                          e.type == YAML_SEQUENCE_START_EVENT ? "list" : "map");
         if (rc < 0) {
             err_prefix(l->err, "%s", path);
@@ -387,7 +394,7 @@ int options_value_flow(struct options *o, int id, const char *text, struct err *
     int rc;
 
     if (*text != (list ? '[' : '{'))
-        return err_set(err, ERR_CONFIG, list ? "must be a list: [first, second]" : "must be a map: {name: value}");
+        return err_set(err, ERR_CONFIG, list ? "must be a list: [first, second]." : "must be a map: {name: value}.");
     if (loader_init(&l, o, NULL, text, strlen(text), err) < 0)
         return -1;
     rc = skip_to(&l, YAML_DOCUMENT_START_EVENT) > 0 && next(&l, &e) == 0 ? 0 : -1;
@@ -397,7 +404,7 @@ int options_value_flow(struct options *o, int id, const char *text, struct err *
     }
     /* What follows the list on the same line is an error of the parser, or a second document. */
     if (rc == 0 && (rc = skip_to(&l, YAML_DOCUMENT_START_EVENT)) > 0)
-        rc = err_set(err, ERR_CONFIG, "has something behind its end");
+        rc = err_set(err, ERR_CONFIG, "has something behind its end.");
     loader_release(&l);
     return rc;
 }
