@@ -1,5 +1,8 @@
 #include "cmd/command.h"
 
+#include <stdio.h>
+#include <string.h>
+
 #include "base/log.h"
 #include "base/metric.h"
 
@@ -13,4 +16,15 @@ int command_fail(const char *facility, const struct err *err)
         log_error(facility, "This is a fault of Pillion at %s:%d; please report it with this line.", err->file,
                   err->line);
     return err_exit_code(err);
+}
+
+bool command_help(int argc, char **argv, const char *usage)
+{
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+        if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h")) {
+            fputs(usage, stdout);
+            return true;
+        }
+    }
+    return false;
 }

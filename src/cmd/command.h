@@ -7,12 +7,16 @@
 #ifndef PILLION_CMD_COMMAND_H
 #define PILLION_CMD_COMMAND_H
 
+#include <stdbool.h>
+
 #include "base/err.h"
 
 #define COMMAND(name, function, summary) int function(int argc, char **argv);
 #include "cmd/command.def"
 #undef COMMAND
 
+/* True when -h or --help is among the arguments; the text is printed. */
+bool command_help(int argc, char **argv, const char *usage);
 /* Logs the error once and gives its exit code. */
 int command_fail(const char *facility, const struct err *err);
 
