@@ -1,11 +1,13 @@
-/* bronze_writer: which records of a partition go into which bronze object, as a state machine without I/O (M2 for bronze).
+/* bronze_writer: which records of a partition go into which bronze object, as a state machine without I/O (M2 for
+ * bronze).
  *
- * An object holds the records [first, next) of one partition of one topic epoch; its name is made of topic, epoch, partition and
- * first offset alone. Objects of a partition join without gap or overlap: a writer starts where the committed offset is, which is
- * always an object boundary. When an object of that name is already there (a crash after the write, or another merger that was
- * slower to let go), the driver reads back its `next`, and the writer drops what that object covers and goes on behind it.
- * Offsets may have holes (compaction, transactions): next is the offset after the last record, not a count.
- * Limits: object_bytes, object_records and the driver's flush interval. Thread: one owner. */
+ * An object holds the records [first, next) of one partition of one topic epoch; its name is made of topic, epoch,
+ * partition and first offset alone. Objects of a partition join without gap or overlap: a writer starts where the
+ * committed offset is, which is always an object boundary. When an object of that name is already there (a crash after
+ * the write, or another merger that was slower to let go), the driver reads back its `next`, and the writer drops what
+ * that object covers and goes on behind it. Offsets may have holes (compaction, transactions): next is the offset after
+ * the last record, not a count. Limits: object_bytes, object_records and the driver's flush interval. Thread: one
+ * owner. */
 #ifndef PILLION_MERGE_BRONZE_WRITER_H
 #define PILLION_MERGE_BRONZE_WRITER_H
 
@@ -30,7 +32,8 @@ struct bronze_record {
 
 /* An object to be put: the driver names and writes it, then calls bronze_written or bronze_exists. */
 struct bronze_object {
-    int64_t first; /* offset that the object begins with: the position, not the first record's offset when there was a hole */
+    int64_t first; /* offset that the object begins with: the position, not the first record's offset when there was a
+                      hole */
     int64_t next;
     size_t n_records;
     const uint8_t *bytes; /* the records, one after the other */
