@@ -27,10 +27,12 @@ struct capture_options {
     const char *name;
     const char *prefix;
     struct event_source_options source;
+    const char *const *source_files; /* binlog files instead of a server: replay into the topics, ends with the last file */
+    size_t n_source_files;
     const char *start;              /* earliest, latest, gtid:SET, file:NAME:OFFSET; used only without a checkpoint */
     const char *const *include;     /* POSIX extended regular expressions on db.table; none: all but system databases */
     size_t n_include;
-    const char *const *exclude;
+    const char *const *exclude;     /* none: the helper tables of online schema change tools, table_filter.h */
     size_t n_exclude;
     struct producer_options producer;
     struct registry_options registry;

@@ -163,8 +163,6 @@ void ack_window_restore(struct ack_window *w, const struct partition_end *ends, 
             continue;
         if (ends[i].end > s->committed)
             s->committed = ends[i].end;
-        if (w->round_open && ends[i].end > s->round.end)
-            s->round.end = ends[i].end;
     }
 }
 

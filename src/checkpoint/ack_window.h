@@ -36,7 +36,8 @@ struct partition_end {
 
 struct ack_window *ack_window_new(size_t max_transactions);
 void ack_window_free(struct ack_window *w);
-/* What a former checkpoint said, so that partitions without new records keep their ends. Ends only rise. */
+/* What a former checkpoint said, so that partitions without new records keep their ends; or what is known to be covered by the
+ * newest commit. Ends only rise. An open round is not touched. */
 void ack_window_restore(struct ack_window *w, const struct partition_end *ends, size_t n);
 bool ack_window_full(const struct ack_window *w);
 /* A transaction begins; returns its tag. 0 when the window is full or another transaction is open. */
