@@ -9,6 +9,8 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "binlog/event.h"
+#include "mysql/file_chain.h"
+#include "mysql/gtid_scan.h"
 #include "mysql/replica_identity.h"
 #include "mysql/server_log.h"
 #include "mysql/start_plan.h"
@@ -21,8 +23,10 @@ struct event_source {
     struct server_facts facts;
     unsigned heartbeat_ms;
     bool until_now;
-    struct connection *dump;
+    struct connection *dump; /* NULL for files */
     struct connection *ask;
+    struct file_chain files;
+    bool from_files;
 
     pthread_mutex_t lock; /* guards the two pointers against event_source_interrupt */
     atomic_bool interrupted;
@@ -115,7 +119,7 @@ static void close_session(struct event_source *s, struct connection **slot)
 
 /* What the server wants to know about a replica comes as user variables. Those of the other vendor or of another
  * version are variables without a meaning. */
-static int introduce(struct event_source *s, const struct start_plan *plan, struct err *err)
+static int introduce(struct event_source *s, struct connection *c, const struct start_plan *plan, struct err *err)
 {
     struct buf sql;
     unsigned long long heartbeat_ns = (unsigned long long)s->heartbeat_ms * 1000000u;
@@ -137,15 +141,16 @@ static int introduce(struct event_source *s, const struct start_plan *plan, stru
         }
     }
     rc = sql.overflow ? err_set(err, ERR_LIMIT, "The position's GTID set is too large to be sent to the server.")
-                      : connection_query(s->dump, buf_cstr(&sql), NULL, NULL, err);
+                      : connection_query(c, buf_cstr(&sql), NULL, NULL, err);
     buf_release(&sql);
     /* A reader that waits for Kafka must not be thrown out after the default minute. */
     if (!rc)
-        rc = connection_query(s->dump, "SET SESSION net_write_timeout = 900", NULL, NULL, err);
+        rc = connection_query(c, "SET SESSION net_write_timeout = 900", NULL, NULL, err);
     return rc;
 }
 
-static int start_dump(struct event_source *s, const struct start_plan *plan, bool annotate, struct err *err)
+static int start_dump(struct event_source *s, struct connection *c, const struct start_plan *plan, bool annotate,
+                      bool until_now, struct err *err)
 {
     struct dump_request r = {
         .server_id = s->id.server_id,
@@ -153,7 +158,7 @@ static int start_dump(struct event_source *s, const struct start_plan *plan, boo
         .offset = plan->offset,
         .by_gtid = plan->by_gtid,
         .annotate = annotate && s->facts.flavor == SERVER_MARIADB,
-        .until_now = s->until_now,
+        .until_now = until_now,
         .label = s->id.label,
         .first_ms = FIRST_EVENT_MS,
         .silence_ms = silence_ms(s),
@@ -167,7 +172,25 @@ static int start_dump(struct event_source *s, const struct start_plan *plan, boo
         return err_set(err, ERR_LIMIT,
                        "The position %s:%llu lies beyond 4 GiB, which the protocol cannot name; start by GTID set.",
                        plan->file, (unsigned long long)plan->offset);
-    return connection_dump(s->dump, &r, err);
+    return connection_dump(c, &r, err);
+}
+
+static int find_gtids(struct event_source *s, const struct connection_options *o, const struct start_plan *plan,
+                      struct position *at, struct err *err)
+{
+    struct start_plan scan = {.offset = 4};
+    int rc;
+
+    if (s->facts.flavor == SERVER_MARIADB && server_log_gtids_before(s->ask, plan->file, plan->offset, at->gtids, err))
+        return -1;
+    snprintf(scan.file, sizeof scan.file, "%s", plan->file);
+    if (open_session(s, &s->dump, o, err) || introduce(s, s->dump, &scan, err) ||
+        start_dump(s, s->dump, &scan, false, true, err))
+        return -1;
+    rc = s->facts.flavor == SERVER_MARIADB ? gtid_scan(s->dump, plan->file, plan->offset, NULL, err)
+                                           : gtid_scan(s->dump, plan->file, plan->offset, at->gtids, err);
+    close_session(s, &s->dump);
+    return rc;
 }
 
 int event_source_open_server(struct event_source **out, const struct event_source_options *options,
@@ -195,8 +218,10 @@ int event_source_open_server(struct event_source **out, const struct event_sourc
     dump_options.read_timeout_s = silence_ms(s) / 1000 + 1;
     if (dump_options.read_timeout_s < 20)
         dump_options.read_timeout_s = 20;
-    if (open_session(s, &s->dump, &dump_options, err) || introduce(s, &plan, err) ||
-        start_dump(s, &plan, options->annotate, err))
+    if (plan.find_gtids && find_gtids(s, &dump_options, &plan, at, err))
+        goto out;
+    if (open_session(s, &s->dump, &dump_options, err) || introduce(s, s->dump, &plan, err) ||
+        start_dump(s, s->dump, &plan, options->annotate, s->until_now, err))
         goto out;
     *out = s;
     s = NULL;
@@ -207,10 +232,26 @@ out:
     return rc;
 }
 
+int event_source_open_files(struct event_source **out, const char *const paths[], size_t n, struct err *err)
+{
+    struct event_source *s = xcalloc(1, sizeof *s);
+
+    *out = NULL;
+    pthread_mutex_init(&s->lock, NULL);
+    s->until_now = s->from_files = true;
+    if (file_chain_init(&s->files, paths, n, err)) {
+        event_source_close(s);
+        return -1;
+    }
+    *out = s;
+    return 0;
+}
+
 void event_source_close(struct event_source *s)
 {
     if (!s)
         return;
+    file_chain_release(&s->files);
     close_session(s, &s->dump);
     close_session(s, &s->ask);
     pthread_mutex_destroy(&s->lock);
@@ -220,8 +261,13 @@ void event_source_close(struct event_source *s)
 
 int event_source_fetch(struct event_source *s, const uint8_t **event, size_t *len, struct err *err)
 {
-    int rc = connection_fetch(s->dump, event, len, err);
+    int rc;
 
+    if (s->from_files)
+        return atomic_load_explicit(&s->interrupted, memory_order_relaxed)
+                   ? err_set(err, ERR_STOPPED, "Reading the binlog files was asked to stop.")
+                   : file_chain_next(&s->files, event, len, err);
+    rc = connection_fetch(s->dump, event, len, err);
     if (rc == 0 && !s->until_now)
         return err_set(err, ERR_MYSQL_CONNECT,
                        "The source server ended the binlog stream, as it does when it shuts down; Pillion "
@@ -242,18 +288,20 @@ void event_source_interrupt(struct event_source *s)
 
 bool event_source_pending(struct event_source *s)
 {
-    return connection_pending(s->dump);
+    return s->from_files || connection_pending(s->dump);
 }
 
 const struct server_facts *event_source_facts(const struct event_source *s)
 {
-    return &s->facts;
+    return s->from_files ? NULL : &s->facts;
 }
 
 int event_source_server_position(struct event_source *s, struct position *out, struct err *err)
 {
     struct err tried = ERR_INIT;
 
+    if (s->from_files)
+        return err_set(err, ERR_BUG, "A source of files was asked for a server's position; please report it.");
     if (s->ask) {
         if (server_log_newest(s->ask, out, &tried) == 0)
             return 0;

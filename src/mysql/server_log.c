@@ -131,6 +131,19 @@ static bool plain_name(const char *s)
     return *s && strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-+@ ") == strlen(s);
 }
 
+int server_log_gtids_before(struct connection *c, const char *file, uint64_t offset, struct gtid_set *out,
+                            struct err *err)
+{
+    char sql[POSITION_FILE + 64];
+
+    gtid_set_clear(out);
+    if (!plain_name(file))
+        return err_set(err, ERR_POSITION_FOREIGN,
+                       "The log file's name has characters that no log file has: check the position.");
+    snprintf(sql, sizeof sql, "SELECT BINLOG_GTID_POS('%s', %llu)", file, (unsigned long long)offset);
+    return read_set(c, sql, out, GTID_MARIADB, err);
+}
+
 int server_log_read(struct server_log *log, struct connection *c, struct err *err)
 {
     struct find f = {.file = NULL};
@@ -146,12 +159,8 @@ int server_log_read(struct server_log *log, struct connection *c, struct err *er
     if (log->flavor == GTID_MYSQL) {
         if (read_set(c, "SELECT @@GLOBAL.gtid_purged", log->purged, GTID_MYSQL, err))
             goto failed;
-    } else if (log->flavor == GTID_MARIADB && plain_name(log->first_file)) {
-        char sql[POSITION_FILE + 64];
-
-        snprintf(sql, sizeof sql, "SELECT BINLOG_GTID_POS('%s', 4)", log->first_file);
-        if (read_set(c, sql, log->purged, GTID_MARIADB, err))
-            goto failed;
+    } else if (log->flavor == GTID_MARIADB && server_log_gtids_before(c, log->first_file, 4, log->purged, err)) {
+        goto failed;
     }
     return 0;
 failed:

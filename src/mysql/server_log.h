@@ -24,6 +24,8 @@ int server_log_read(struct server_log *log, struct connection *c, struct err *er
 void server_log_release(struct server_log *log);
 /* Only `executed`, last_file and last_offset, into a position. */
 int server_log_newest(struct connection *c, struct position *out, struct err *err);
+/* MariaDB: the newest GTID of each domain before a place. */
+int server_log_gtids_before(struct connection *c, const char *file, uint64_t offset, struct gtid_set *out, struct err *err);
 /* Size of a log file; 0 and *found false when the server has no such file.  */
 int server_log_find(struct connection *c, const char *file, uint64_t *size, bool *found, struct err *err);
 
