@@ -10,6 +10,7 @@
 #define PILLION_AVRO_PLAN_H
 
 #include "avro/column_type.h"
+#include "avro/quick_value.h"
 #include "binlog/charset.h"
 #include "binlog/table_map.h"
 
@@ -23,6 +24,7 @@ struct plan_step {
     uint8_t length_bytes;
     bool nullable;
     bool utf8;
+    bool plain;    /* strings whose bytes go as they are */
     int key_slot;  /* place in the key, -1: none */
     int json_slot; /* number among the JSON columns, -1: none */
     const struct column *column;
@@ -30,6 +32,7 @@ struct plan_step {
     const struct charset *charset;
     const struct plan_member *members; /* n_members + 1; the first is the empty string of index 0 */
     size_t n_members;
+    struct quick_decimal decimal;
 };
 
 struct plan_span {
@@ -55,6 +58,7 @@ struct plan {
     struct buf pool;
     struct buf scratch;
     struct buf unpacked;
+    struct quick_month month;
     struct plan_span *json; /* the texts of the JSON columns of the newest image, relative to out->data */
     uint64_t *not_null;     /* a bit per column that may not be NULL, 64 columns a word */
 };
