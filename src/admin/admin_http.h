@@ -1,10 +1,11 @@
-/* admin_http: the operator's page over HTTP (libmicrohttpd): /metrics (Prometheus text), /healthz, /readyz, /status (JSON) and a
- * small page at /.
+/* admin_http: the operator's page over HTTP (libmicrohttpd): /metrics (Prometheus text), /healthz, /readyz, /status
+ * (JSON) and a small page at /.
  *
- * It knows nothing of capture and merge: whoever starts it gives callbacks, which are called on its own thread and must not block.
- * GET and HEAD only. With a token, /metrics, /status and / want `Authorization: Bearer TOKEN` (compared in constant time); an
- * address that is not loopback needs one. Connections and their time are bounded.
- * Errors: ERR_CONFIG with the remedy (address in use, no token). */
+ * It knows nothing of capture and merge: whoever starts it gives callbacks, which are called on its own thread and must
+ * not block. GET and HEAD only. With a token, /metrics, /status and / want `Authorization: Bearer TOKEN` (compared in
+ * constant time); an address that is not loopback needs one; without one a Host that is a name other than localhost is
+ * refused (DNS rebinding). Limits: 32 connections, 15 s each without progress, 32 KiB of request. Errors: ERR_CONFIG
+ * with the remedy (address in use, no token). */
 #ifndef PILLION_ADMIN_ADMIN_HTTP_H
 #define PILLION_ADMIN_ADMIN_HTTP_H
 
