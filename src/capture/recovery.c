@@ -196,7 +196,7 @@ static int identify(struct recovery *r, const struct record *record, uint64_t *p
 static int take(void *arg, const struct record *record, struct err *err)
 {
     struct recovery *r = arg;
-    uint64_t place;
+    uint64_t place = 0;
 
     r->records++;
     if (identify(r, record, &place, err)) {

@@ -54,7 +54,7 @@ int registry_open(struct registry **out, const struct registry_options *options,
 {
     const struct registry_backend *backend;
     struct registry *r;
-    const char *path;
+    const char *path = NULL;
     void *context;
 
     *out = NULL;
