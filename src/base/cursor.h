@@ -65,11 +65,30 @@ static inline void cursor_skip(struct cursor *c, size_t n)
     (void)cursor_bytes(c, n);
 }
 
+/* Eight bytes as a little-endian number; the caller has seen that they are there. */
+static inline uint64_t cursor_word(const uint8_t *p)
+{
+    uint64_t v;
+
+    memcpy(&v, p, sizeof v);
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    v = __builtin_bswap64(v);
+#endif
+    return v;
+}
+
+/* width: 0 to 8. */
 static inline uint64_t cursor_le(struct cursor *c, size_t width)
 {
-    const uint8_t *p = cursor_bytes(c, width);
+    const uint8_t *p;
     uint64_t v = 0;
 
+    if (__builtin_expect(cursor_left(c) >= 8 && !c->failed && width - 1 < 8, 1)) {
+        v = cursor_word(c->p) & (UINT64_MAX >> (64 - 8 * width));
+        c->p += width;
+        return v;
+    }
+    p = cursor_bytes(c, width);
     if (!p)
         return 0;
     for (size_t i = 0; i < width; i++)

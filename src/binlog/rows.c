@@ -150,20 +150,44 @@ int row_image_begin(struct row_image *image, struct rows *rows, const uint8_t *p
     return 0;
 }
 
+/* The hot walk of tables that nobody wants: without the cursor's calls. */
 int row_image_skip(struct row_image *image, const struct table_map *table, struct err *err)
 {
+    const uint8_t *p = image->data->p, *end = image->data->end, *nulls = image->nulls, *present = image->present;
+    const struct wire_column *w = table->columns;
     size_t at = 0;
 
-    for (size_t i = 0; i < table->n_columns; i++) {
-        if (!bit(image->present, i))
+    for (size_t i = 0; i < table->n_columns; i++, w++) {
+        uint64_t len = w->length_bytes;
+
+        if (!bit(present, i))
             continue;
-        if (!bit(image->nulls, at))
-            value_skip(image->data, &table->columns[i]);
-        at++;
+        if (bit(nulls, at++))
+            continue;
+        if (w->skip == SKIP_PREFIXED) {
+            if ((size_t)(end - p) < len)
+                goto truncated;
+            if (end - p >= 8) {
+                uint64_t width = len;
+
+                len = width + (cursor_word(p) & (UINT64_MAX >> (64 - 8 * width)));
+            } else {
+                struct cursor c = {p, end, false};
+                uint64_t width = len;
+
+                len = width + cursor_le(&c, width);
+            }
+        }
+        if ((uint64_t)(end - p) < len)
+            goto truncated;
+        p += len;
     }
-    if (!cursor_ok(image->data))
-        return err_set(err, ERR_TRUNCATED, "A row of %s.%s ends inside its values", table->schema->database, where(table));
+    image->data->p = p;
     return 0;
+truncated:
+    image->data->failed = true;
+    image->data->p = end;
+    return err_set(err, ERR_TRUNCATED, "A row of %s.%s ends inside its values", table->schema->database, where(table));
 }
 
 /* -- the boxed form -- */
