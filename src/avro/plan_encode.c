@@ -46,6 +46,16 @@ static inline uint64_t load_le(const uint8_t *p, size_t n)
     return v;
 }
 
+/* The length before a string: nearly always one or two bytes, and a copy of a variable size is a call. */
+static inline size_t load_length(const uint8_t *p, unsigned n)
+{
+    if (n == 1)
+        return p[0];
+    if (n == 2)
+        return (size_t)load_le(p, 2);
+    return n == 3 ? (size_t)load_le(p, 3) : (size_t)load_le(p, 4);
+}
+
 /* The next n bytes of the image, or the slow way, which finds out that they are missing. */
 #define TAKE(n)                                                                                                        \
     do {                                                                                                               \
@@ -57,7 +67,7 @@ static inline uint64_t load_le(const uint8_t *p, size_t n)
 #define TAKE_LENGTH()                                                                                                  \
     do {                                                                                                               \
         TAKE(step->length_bytes);                                                                                      \
-        len = step->length_bytes == 1 ? in[0] : (size_t)load_le(in, step->length_bytes);                               \
+        len = load_length(in, step->length_bytes);                                                                     \
         if (__builtin_expect((size_t)(end - in) - step->length_bytes < len, 0) ||                                      \
             __builtin_expect((size_t)(limit - at) < len + room, 0))                                                    \
             goto slowly;                                                                                               \
@@ -157,7 +167,7 @@ static int encode_steps(struct plan *p, const struct plan_step *step, const stru
             break;
         case TYPE_ENUM:
             TAKE(step->length_bytes);
-            index = step->length_bytes == 1 ? in[0] : load_le(in, step->length_bytes);
+            index = load_length(in, step->length_bytes);
             if (__builtin_expect(index >= step->n_members, 0) ||
                 __builtin_expect((size_t)(limit - at) < step->members[index].len + room, 0))
                 goto slowly;
