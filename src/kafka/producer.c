@@ -11,14 +11,16 @@
 #include "base/mem.h"
 #include "base/stop.h"
 #include "kafka/handle.h"
+#include "kafka/lane.h"
 #include "kafka/mock.h"
 
 enum {
     RECORD_COST = 256, /* what librdkafka holds for a record beside key and value */
     TOPICS_MAX = 4096,
-    WAIT_SLICE_MS = 100,  /* a waiting sender looks at the stop flag this often */
-    OPEN_MS = 15000,      /* for a topic's metadata: a new topic needs a moment to be known to every broker */
-    BATCH_BYTES = 1000000 /* librdkafka's and the broker's default for one request */
+    WAIT_SLICE_MS = 100,   /* a waiting sender looks at the stop flag this often */
+    OPEN_MS = 15000,       /* for a topic's metadata: a new topic needs a moment to be known to every broker */
+    LINGER_LEAST_US = 500, /* a lane hands over a batch within this time */
+    BATCH_BYTES = 1000000  /* librdkafka's and the broker's default for one request */
 };
 
 struct producer_topic {
@@ -27,11 +29,13 @@ struct producer_topic {
     char *name;
     uint16_t index;
     int32_t partitions;
+    struct lane *lanes; /* one per partition */
 };
 
 struct producer {
     struct kafka_handle handle;
-    size_t queue_bytes, queue_records;
+    size_t queue_bytes, queue_records, record_max;
+    struct lane_pool pool;
 
     struct producer_topic **topics; /* a fixed array: readers need no lock */
     atomic_uint n_topics;
@@ -48,19 +52,27 @@ struct producer {
     struct err failure;
 };
 
+static size_t record_max(const struct producer_options *o)
+{
+    return o->record_max > BATCH_BYTES ? o->record_max : BATCH_BYTES;
+}
+
+static int64_t linger_us(const struct producer_options *o)
+{
+    return o->linger_ms > 0 ? o->linger_ms * INT64_C(1000) : LINGER_LEAST_US;
+}
+
 static int configure(rd_kafka_conf_t *conf, const struct producer_options *o, struct err *err)
 {
-    size_t record_max = o->record_max > BATCH_BYTES ? o->record_max : BATCH_BYTES;
-
     rd_kafka_conf_set_events(conf, RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR);
     /* Gapless: a record that is refused stops the producer, so that a partition always holds a prefix of what was meant
      * for it (C2). No time limit: capture waits for a broker that is away, its queue being full. */
     if (kafka_conf_set(conf, err, "enable.idempotence", "true") || kafka_conf_set(conf, err, "acks", "all") ||
         kafka_conf_set(conf, err, "enable.gapless.guarantee", "true") ||
         kafka_conf_set(conf, err, "message.timeout.ms", "0") ||
-        kafka_conf_set(conf, err, "linger.ms", "%d", o->linger_ms) ||
+        kafka_conf_set(conf, err, "linger.ms", "%.3f", (double)linger_us(o) / 1000.0) ||
         kafka_conf_set(conf, err, "compression.codec", "%s", o->compression ? o->compression : "none") ||
-        kafka_conf_set(conf, err, "message.max.bytes", "%zu", record_max) ||
+        kafka_conf_set(conf, err, "message.max.bytes", "%zu", record_max(o) + RECORD_COST) ||
         /* The bounds are kept here, where a record's whole cost is counted. */
         kafka_conf_set(conf, err, "queue.buffering.max.messages", "10000000") ||
         kafka_conf_set(conf, err, "queue.buffering.max.kbytes", "2097151"))
@@ -88,6 +100,8 @@ int producer_new(struct producer **out, const struct producer_options *options, 
     }
     p->queue_bytes = options->queue_bytes ? options->queue_bytes : 16u << 20;
     p->queue_records = options->queue_records ? options->queue_records : 100000;
+    p->record_max = record_max(options);
+    lane_pool_init(&p->pool, p->handle.rk, linger_us(options), &p->failed);
     p->topics = xcalloc(TOPICS_MAX, sizeof(struct producer_topic *));
     pthread_mutex_init(&p->lock, NULL);
     pthread_condattr_init(&attr);
@@ -156,6 +170,9 @@ int producer_topic_open(struct producer *p, const char *name, struct producer_to
     }
     if (learn_partitions(p, t, err))
         goto fail;
+    t->lanes = xcalloc((size_t)t->partitions, sizeof(*t->lanes));
+    for (int32_t i = 0; i < t->partitions; i++)
+        lane_init(&t->lanes[i], &p->pool, t->rkt, i);
     p->topics[n] = t;
     atomic_store_explicit(&p->n_topics, n + 1, memory_order_release);
     *out = t;
@@ -243,57 +260,39 @@ static int wait_for_room(struct producer *p, struct err *err)
     return 0;
 }
 
-static rd_kafka_resp_err_t hand_over(struct producer *p, struct producer_topic *t, int32_t partition, const void *key,
-                                     size_t key_len, const void *value, size_t value_len,
-                                     const struct kafka_header *headers, size_t n_headers, void *opaque)
-{
-    rd_kafka_headers_t *h;
-    rd_kafka_resp_err_t code;
-    void *payload;
-
-    memcpy(&payload, &value, sizeof(payload)); /* librdkafka copies it, but takes it without const */
-    if (!n_headers) {
-        if (!rd_kafka_produce(t->rkt, partition, RD_KAFKA_MSG_F_COPY, payload, value_len, key, key_len, opaque))
-            return RD_KAFKA_RESP_ERR_NO_ERROR;
-        return rd_kafka_last_error();
-    }
-    h = rd_kafka_headers_new(n_headers);
-    for (size_t i = 0; i < n_headers; i++)
-        rd_kafka_header_add(h, headers[i].name, -1, headers[i].value, (ssize_t)headers[i].len);
-    code = rd_kafka_producev(p->handle.rk, RD_KAFKA_V_RKT(t->rkt), RD_KAFKA_V_PARTITION(partition),
-                             RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_VALUE(payload, value_len),
-                             RD_KAFKA_V_KEY(key, key_len), RD_KAFKA_V_HEADERS(h), RD_KAFKA_V_OPAQUE(opaque),
-                             RD_KAFKA_V_END);
-    if (code)
-        rd_kafka_headers_destroy(h);
-    return code;
-}
-
 int producer_send(struct producer *p, struct producer_topic *t, int32_t partition, const void *key, size_t key_len,
                   const void *value, size_t value_len, const struct kafka_header *headers, size_t n_headers,
                   uint64_t tag, struct err *err)
 {
     size_t cost = key_len + value_len + RECORD_COST;
+    struct lane_record r = {key, key_len, value, value_len, NULL, tag};
     rd_kafka_resp_err_t code;
 
+    if (key_len + value_len > p->record_max)
+        return err_set(
+            err, ERR_KAFKA_FATAL,
+            "A record of %zu bytes for topic %s is above this producer's limit of %zu; raise kafka.record_max here and "
+            "max.message.bytes of the topic.",
+            key_len + value_len, t->name, p->record_max);
+    if (partition < 0 || partition >= t->partitions)
+        return err_set(err, ERR_BUG, "Topic %s has no partition %d; please report it.", t->name, (int)partition);
     if (!has_room(p) && wait_for_room(p, err))
         return -1;
     if (atomic_load_explicit(&p->failed, memory_order_relaxed))
         return send_failed(p, err);
+    if (n_headers) {
+        r.headers = rd_kafka_headers_new(n_headers);
+        for (size_t i = 0; i < n_headers; i++)
+            rd_kafka_header_add(r.headers, headers[i].name, -1, headers[i].value, (ssize_t)headers[i].len);
+    }
     atomic_fetch_add_explicit(&p->bytes, cost, memory_order_relaxed);
     atomic_fetch_add_explicit(&p->records, 1, memory_order_relaxed);
-    code = hand_over(p, t, partition, key, key_len, value, value_len, headers, n_headers, (void *)(uintptr_t)tag);
+    code = lane_send(&t->lanes[partition], &r);
     if (!code)
         return 0;
     atomic_fetch_sub_explicit(&p->bytes, cost, memory_order_relaxed);
     atomic_fetch_sub_explicit(&p->records, 1, memory_order_relaxed);
-    if (code == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE)
-        return err_set(
-            err, ERR_KAFKA_FATAL,
-            "A record of %zu bytes for topic %s is above the limit of this producer; raise kafka.record_max here and "
-            "max.message.bytes of the topic.",
-            key_len + value_len, t->name);
-    return kafka_handle_failed(&p->handle, code, NULL, err, "A record for topic %s, partition %d cannot be sent",
+    return kafka_handle_failed(&p->handle, code, NULL, err, "A record for topic %s, partition %d, cannot be sent",
                                t->name, (int)partition);
 }
 
@@ -321,42 +320,69 @@ static void made_room(struct producer *p, size_t bytes, size_t records)
     pthread_mutex_unlock(&p->lock);
 }
 
-/* Takes acks out of the delivery report that is being read. */
+/* A record was refused, or given up with a producer that failed. */
+static void note_failure(struct producer *p, const rd_kafka_message_t *m, const struct producer_topic *t)
+{
+    struct err failure = ERR_INIT;
+
+    kafka_handle_failed(&p->handle, m->err, NULL, &failure, "A record for topic %s, partition %d, was not taken",
+                        t->name, (int)m->partition);
+    if (failure.code == ERR_KAFKA) /* without a time limit, what comes back will not pass by itself */
+        failure.code = ERR_KAFKA_FATAL;
+    fail(p, &failure);
+}
+
+static void lane_goes_on(struct producer *p, struct producer_topic *t, int32_t partition, size_t records)
+{
+    rd_kafka_resp_err_t code;
+    struct err failure = ERR_INIT;
+
+    if (!records || partition < 0 || partition >= t->partitions)
+        return;
+    code = lane_acked(&t->lanes[partition], records);
+    if (code && !atomic_load(&p->failed)) {
+        kafka_handle_failed(&p->handle, code, NULL, &failure, "Records for topic %s, partition %d, cannot be sent",
+                            t->name, (int)partition);
+        fail(p, &failure);
+    }
+}
+
+/* Takes acks out of the delivery report that is being read. A report is about one partition, as a rule. */
 static int take_acks(struct producer *p, struct ack *acks, int max)
 {
-    size_t bytes = 0, records = 0;
+    size_t bytes = 0, records = 0, of_lane = 0;
     const rd_kafka_topic_t *rkt = NULL;
-    const struct producer_topic *t = NULL;
+    struct producer_topic *t = NULL;
+    int32_t partition = -1;
     const rd_kafka_message_t *m;
     int n = 0;
 
     while (n < max && (m = rd_kafka_event_message_next(p->event))) {
         size_t cost = m->len + m->key_len;
 
-        bytes += cost + RECORD_COST;
-        records++;
-        if (m->rkt != rkt) {
+        if (m->rkt != rkt || m->partition != partition) {
+            lane_goes_on(p, t, partition, of_lane);
+            of_lane = 0;
             rkt = m->rkt;
+            partition = m->partition;
             t = rd_kafka_topic_opaque(rkt);
         }
+        bytes += cost + RECORD_COST;
+        records++;
+        of_lane++;
         if (m->err) {
-            struct err failure = ERR_INIT;
-
-            kafka_handle_failed(&p->handle, m->err, NULL, &failure, "A record for topic %s, partition %d was not taken",
-                                t->name, (int)m->partition);
-            if (failure.code == ERR_KAFKA) /* without a time limit, what comes back will not pass by itself */
-                failure.code = ERR_KAFKA_FATAL;
-            fail(p, &failure);
+            note_failure(p, m, t);
             continue;
         }
         if (p->handle.mock)
-            kafka_mock_produced(t->name, m->partition, m->offset, cost + 80);
+            kafka_mock_produced(t->name, partition, m->offset, cost + 80);
         acks[n].tag = (uintptr_t)m->_private;
         acks[n].topic = t->index;
-        acks[n].partition = m->partition;
+        acks[n].partition = partition;
         acks[n].offset = m->offset;
         n++;
     }
+    lane_goes_on(p, t, partition, of_lane);
     if (n < max) {
         rd_kafka_event_destroy(p->event);
         p->event = NULL;
@@ -426,15 +452,19 @@ void producer_free(struct producer *p, int timeout_ms)
         if (producer_poll_acks(p, acks, 256, 20, NULL) < 0)
             break;
     rd_kafka_purge(p->handle.rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
-    for (int i = 0; i < 50 && producer_in_flight(p); i++)
+    for (int i = 0; i < 50 && rd_kafka_outq_len(p->handle.rk) > 0; i++)
         producer_poll_acks(p, acks, 256, 20, NULL);
     if (p->event)
         rd_kafka_event_destroy(p->event);
     for (unsigned i = 0; i < atomic_load(&p->n_topics); i++) {
+        for (int32_t k = 0; k < p->topics[i]->partitions; k++)
+            lane_release(&p->topics[i]->lanes[k]);
+        free(p->topics[i]->lanes);
         rd_kafka_topic_destroy(p->topics[i]->rkt);
         free(p->topics[i]->name);
         free(p->topics[i]);
     }
+    lane_pool_release(&p->pool);
     kafka_handle_release(&p->handle);
     free(p->topics);
     pthread_cond_destroy(&p->room);
