@@ -130,15 +130,25 @@ bool client_library_falls_back(void)
 int client_library_secure(MYSQL *m, const struct connection_options *o, bool encrypt, struct err *err)
 {
     my_bool enforce = o->tls >= TLS_REQUIRED || (o->tls == TLS_PREFERRED && encrypt);
-    my_bool verify = o->tls == TLS_VERIFY_IDENTITY;
+    /* From 3.4 on it checks the chain and the name together or nothing at all, so verify-ca is as strict as
+     * verify-identity. */
+    my_bool verify = o->tls == TLS_VERIFY_IDENTITY || (o->tls == TLS_VERIFY_CA && MARIADB_PACKAGE_VERSION_ID >= 30400);
     const char *ca;
 
     refuse_local_infile(m);
     if (authorities(o, &ca, err))
         return -1;
+    if (o->tls >= TLS_VERIFY_CA && getenv("MARIADB_TLS_DISABLE_PEER_VERIFICATION"))
+        return err_set(err, ERR_MYSQL_AUTH,
+                       "The environment variable MARIADB_TLS_DISABLE_PEER_VERIFICATION turns off what source.tls.mode "
+                       "%s asks for: unset it.",
+                       tls_mode_name(o->tls));
     mysql_options(m, MYSQL_OPT_SSL_ENFORCE, &enforce);
-    /* From 3.4 on it verifies unless told not to. */
     mysql_options(m, MYSQL_OPT_SSL_VERIFY_SERVER_CERT, &verify);
+    /* "Enforce" alone logs in without TLS when the server offers none, and so would let anybody on the way take it out.
+     * A fingerprint, even an empty one that is not compared, makes 3.3 insist. */
+    if (o->tls >= TLS_REQUIRED && MARIADB_PACKAGE_VERSION_ID < 30400)
+        mysql_optionsv(m, MARIADB_OPT_TLS_PEER_FP, "");
     if (enforce) {
         /* A named authority makes it verify the chain, so the unverified modes name none. */
         if (o->tls >= TLS_VERIFY_CA)

@@ -1,8 +1,12 @@
 #include "mysql/server_error.h"
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+
+#include "binlog/charset.h"
 
 struct known {
     unsigned number;
@@ -147,12 +151,25 @@ static const struct known table[] = {
     {2059, NULL, ERR_MYSQL_AUTH,
      "the account's authentication plugin is not allowed without verified TLS, or not installed: use "
      "caching_sha2_password, or set source.tls.mode to verify-identity"},
+    {5010, NULL, ERR_MYSQL_AUTH,
+     "the account's authentication plugin sends the password in clear text, which is allowed to a verified server "
+     "only: use caching_sha2_password, or set source.tls.mode to verify-identity"},
     {2054, NULL, ERR_MYSQL_AUTH, "use an account with caching_sha2_password or mysql_native_password"},
     {2068, NULL, ERR_MYSQL_CONNECT,
      "the server asked for a file of this machine, which no honest server does: check what answers at this address"},
     {2000, "local infile", ERR_MYSQL_CONNECT,
      "the server asked for a file of this machine, which no honest server does: check what answers at this address"},
 };
+
+/* A rogue server's text, or a library's bug, must not reach a terminal or a JSON log as it is. */
+static void make_plain(char *s)
+{
+    bool utf8 = utf8_valid((const uint8_t *)s, strlen(s)) == strlen(s);
+
+    for (; *s; s++)
+        if ((unsigned char)*s < 0x20 || *s == 0x7f || (!utf8 && (unsigned char)*s >= 0x80))
+            *s = '?';
+}
 
 int server_error_set(struct err *err, unsigned number, const char *text, const char *doing)
 {
@@ -168,6 +185,7 @@ int server_error_set(struct err *err, unsigned number, const char *text, const c
             break;
         }
     snprintf(told, sizeof told, "%s", text);
+    make_plain(told);
     len = strlen(told);
     while (len && (told[len - 1] == '.' || told[len - 1] == ' ' || told[len - 1] == '\n'))
         told[--len] = 0;
