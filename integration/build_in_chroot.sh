@@ -17,7 +17,7 @@ steps=(build:libmariadb); [ "$suite" != sid ] || steps+=(mysqlclient:mysqlclient
 with_lock "root-$suite" root_make "$suite"
 cp -L /etc/resolv.conf /etc/hosts "$CACHE/root-$suite/etc/"
 for step in "${steps[@]}"; do
-  with_lock "root-$suite" in_root --share "$work" "$suite" bash /mnt/src/integration/deps.sh "${step%:*}"
+  with_lock "root-$suite" in_root --share "$work" "$suite" bash /mnt/src/integration/deps.sh "${step%:*}" python
   say "building with ${step#*:}"
   # shellcheck disable=SC2016
   in_root --share "$work" "$suite" sh -euc '

@@ -143,7 +143,7 @@ maven() {
 # go_install MODULE@VERSION FILE : builds one program from its module.  With the machine's Go when that is 1.21 or newer
 # (it may fetch a newer toolchain as the module asks), else with Debian sid's, inside the sid folder.
 go_install() {
-  local module=$1 file=$2 tmp=$2.new minor built
+  local module=$1 file=$2 tmp=$2.new minor built v pass=()
   rm -rf "$tmp"; mkdir -p "$tmp"
   minor=$(go env GOVERSION 2>/dev/null | sed -nE 's/^go1\.([0-9]+).*/\1/p') || true
   say "building $module (some minutes)"
@@ -152,10 +152,10 @@ go_install() {
   else
     need_root 'No Go 1.21 or newer is on PATH, and the one of Debian sid'
     with_lock root-sid root_with sid golang-go
+    for v in GOPROXY GOSUMDB GONOSUMDB; do [ -z "${!v:-}" ] || pass+=("$v=${!v}"); done
     cp -L /etc/resolv.conf /etc/hosts "$CACHE/root-sid/etc/"; cp -L /etc/ssl/certs/ca-certificates.crt "$tmp/"
     in_root --share "$tmp" sid env GOBIN=/mnt GOPATH=/mnt/go GOCACHE=/mnt/cache GOMODCACHE=/mnt/go/mod CGO_ENABLED=0 \
-      GOFLAGS='-buildvcs=false -p=2 -modcacherw' GOPROXY="${GOPROXY:-https://proxy.golang.org,direct}" GOSUMDB="${GOSUMDB:-sum.golang.org}" \
-      HTTPS_PROXY="${HTTPS_PROXY:-${https_proxy:-}}" SSL_CERT_FILE=/mnt/ca-certificates.crt \
+      GOFLAGS='-buildvcs=false -p=2 -modcacherw' SSL_CERT_FILE=/mnt/ca-certificates.crt "${pass[@]}" \
       go install "$module" >"$tmp.log" 2>&1 && built=1
   fi
   [ -n "${built:-}" ] || { tail -n 20 "$tmp.log" >&2; die "Go could not build $module; install Go 1.21 or newer, or allow it the module proxy"; }
