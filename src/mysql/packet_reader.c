@@ -32,10 +32,14 @@ static size_t length_at(const uint8_t *p)
 /* Reads into the free end of the buffer. 1: some bytes; 0: none now; -1: error. */
 static int fill(struct packet_reader *r, struct err *err)
 {
+    size_t room = r->size - r->end;
     ssize_t n;
 
+    /* Not more, or a buffer that grew for one large packet would be filled with small ones and never be given back. */
+    if (room > PACKET_READER_BUFFER)
+        room = PACKET_READER_BUFFER;
     do
-        n = recv(r->fd, r->data + r->end, r->size - r->end, MSG_DONTWAIT);
+        n = recv(r->fd, r->data + r->end, room, MSG_DONTWAIT);
     while (n < 0 && errno == EINTR);
     if (n > 0) {
         r->end += (size_t)n;
@@ -92,10 +96,14 @@ static void make_room(struct packet_reader *r, size_t want)
     if (size > r->size) {
         r->data = xrealloc(r->data, size);
         r->size = size;
-    } else if (r->size > PACKET_READER_BUFFER && want <= PACKET_READER_BUFFER && have <= PACKET_READER_BUFFER) {
-        r->data = xrealloc(r->data, PACKET_READER_BUFFER);
-        r->size = PACKET_READER_BUFFER;
     }
+}
+
+static void give_back(struct packet_reader *r)
+{
+    make_room(r, 0);
+    r->data = xrealloc(r->data, 2 * PACKET_READER_BUFFER);
+    r->size = 2 * PACKET_READER_BUFFER;
 }
 
 /* Until `want` bytes lie at r->start. */
@@ -131,11 +139,10 @@ int packet_reader_next(struct packet_reader *r, int timeout_ms, const uint8_t **
 {
     size_t part, total;
 
-    if (r->start == r->end) {
+    if (r->start == r->end)
         r->start = r->end = 0;
-        if (r->size > PACKET_READER_BUFFER)
-            make_room(r, PACKET_READER_BUFFER);
-    }
+    if (r->size > PACKET_READER_KEEP && r->end - r->start <= PACKET_READER_BUFFER)
+        give_back(r);
     if (need(r, HEADER, timeout_ms, err))
         return -1;
     part = length_at(r->data + r->start);

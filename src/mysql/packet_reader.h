@@ -15,7 +15,7 @@
 
 #include "base/err.h"
 
-enum { PACKET_READER_BUFFER = 256 << 10 };
+enum { PACKET_READER_BUFFER = 256 << 10, PACKET_READER_KEEP = 4 << 20 /* a larger buffer is given back */ };
 
 struct packet_reader {
     int fd;
