@@ -1,4 +1,8 @@
-/* mock_topic: what the tests of kafka/ share: options for the mock cluster, a topic in it, a producer that fills it. */
+/* mock_topic: what the tests of kafka/ share: options for the cluster, a topic in it, a producer that fills it.
+ *
+ * The cluster is the mock one, or the one that PILLION_TEST_KAFKA names (integration/scenarios/kafka does so): then the
+ * tests that push errors into the mock are left out, and names carry the process id, since others use that cluster too.
+ */
 #ifndef PILLION_TESTS_MOCK_TOPIC_H
 #define PILLION_TESTS_MOCK_TOPIC_H
 
@@ -9,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -20,10 +25,31 @@
 #include "kafka/mock.h"
 #include "kafka/producer.h"
 
-#define MOCK_OPTIONS                                                                                                   \
+#define CLUSTER_OPTIONS                                                                                                \
     {                                                                                                                  \
-        .brokers = "mock://"                                                                                           \
+        .brokers = cluster_brokers()                                                                                   \
     }
+
+static inline bool cluster_is_mock(void)
+{
+    return !getenv("PILLION_TEST_KAFKA");
+}
+
+static inline const char *cluster_brokers(void)
+{
+    return cluster_is_mock() ? "mock://" : getenv("PILLION_TEST_KAFKA");
+}
+
+/* "t<pid>.<name>", in one of sixteen places. */
+static inline const char *own(const char *name)
+{
+    static char texts[16][100];
+    static int next;
+    char *text = texts[next++ % 16];
+
+    snprintf(text, sizeof(texts[0]), "t%ld.%s", (long)getpid(), name);
+    return text;
+}
 
 #define assert_ok(call, err)                                                                                           \
     do {                                                                                                               \
@@ -33,8 +59,8 @@
 
 static inline void make_topic(const char *name, int partitions)
 {
-    struct kafka_options options = MOCK_OPTIONS;
-    struct topic_spec spec = {.name = name, .partitions = partitions, .replication = -1, .retention_ms = -1};
+    struct kafka_options options = CLUSTER_OPTIONS;
+    struct topic_spec spec = {.name = name, .partitions = partitions, .replication = -1, .retention_ms = 3600000};
     struct admin_client *admin;
     struct err err = ERR_INIT;
     int n;
@@ -47,7 +73,7 @@ static inline void make_topic(const char *name, int partitions)
 
 static inline struct producer *open_producer(size_t queue_bytes, size_t queue_records, size_t record_max)
 {
-    struct producer_options o = {.kafka = MOCK_OPTIONS,
+    struct producer_options o = {.kafka = CLUSTER_OPTIONS,
                                  .linger_ms = 1,
                                  .queue_bytes = queue_bytes,
                                  .queue_records = queue_records,

@@ -4,7 +4,7 @@
 static struct consumer *open_consumer(const char *group, const char *const *topics, size_t n)
 {
     struct consumer_options o = {
-        .kafka = MOCK_OPTIONS, .group = group, .topics = topics, .n_topics = n, .session_timeout_ms = 6000};
+        .kafka = CLUSTER_OPTIONS, .group = group, .topics = topics, .n_topics = n, .session_timeout_ms = 6000};
     struct consumer *c;
     struct err err = ERR_INIT;
 
@@ -37,15 +37,16 @@ static size_t await_notice(struct consumer *c, enum consumer_notice want)
 static void reads_given_partitions(void **state)
 {
     struct consumer *c = open_consumer(NULL, NULL, 0);
-    struct topic_partition parts[] = {{"given", 0, 5}, {"given", 1, -1}};
+    const char *topic = own("given");
+    struct topic_partition parts[] = {{topic, 0, 5}, {topic, 1, -1}};
     struct err err = ERR_INIT;
     int64_t next[2] = {5, 0}, low, high, end = clock_mono_us() + 20000000;
 
     (void)state;
-    make_topic("given", 2);
-    fill("given", 0, 0, 20);
-    fill("given", 1, 100, 10);
-    assert_ok(consumer_watermarks(c, "given", 0, &low, &high, &err), err);
+    make_topic(topic, 2);
+    fill(topic, 0, 0, 20);
+    fill(topic, 1, 100, 10);
+    assert_ok(consumer_watermarks(c, topic, 0, &low, &high, &err), err);
     assert_int_equal(low, 0);
     assert_int_equal(high, 20);
     assert_ok(consumer_assign(c, parts, 2, &err), err);
@@ -59,7 +60,7 @@ static void reads_given_partitions(void **state)
             const struct record *r = record_batch_at(b, i);
             char text[32];
 
-            assert_ptr_equal(r->topic, consumer_topic(c, "given"));
+            assert_ptr_equal(r->topic, consumer_topic(c, topic));
             assert_int_equal(r->offset, next[r->partition]++);
             snprintf(text, sizeof(text), "%d", (int)r->offset + (r->partition ? 100 : 0));
             assert_int_equal(r->value_len, strlen(text));
@@ -79,15 +80,16 @@ static void headers_and_tombstones_arrive(void **state)
     struct kafka_header headers[] = {{"id", "abc", 3}, {"n", "\0\1", 2}}, got[4];
     struct producer *p = open_producer(0, 0, 0);
     struct producer_topic *t;
-    struct topic_partition part = {"headers", 0, 0};
+    const char *topic = own("headers");
+    struct topic_partition part = {topic, 0, 0};
     struct consumer *c = open_consumer(NULL, NULL, 0);
     struct err err = ERR_INIT;
     struct ack acks[2];
     int n = 0;
 
     (void)state;
-    make_topic("headers", 1);
-    assert_ok(producer_topic_open(p, "headers", &t, &err), err);
+    make_topic(topic, 1);
+    assert_ok(producer_topic_open(p, topic, &t, &err), err);
     assert_ok(producer_send(p, t, 0, "key", 3, NULL, 0, headers, 2, 1, &err), err);
     assert_ok(producer_send(p, t, 0, "key", 3, "", 0, NULL, 0, 2, &err), err);
     assert_int_equal(drain(p, acks, 2, &err), 2);
@@ -126,7 +128,7 @@ static void headers_and_tombstones_arrive(void **state)
  * once. */
 static void two_members_share(void **state)
 {
-    const char *topic = "shared";
+    const char *topic = own("shared"), *group = own("sharing");
     const struct topic_partition *changed;
     struct topic_partition offsets[4];
     struct consumer *a, *b;
@@ -137,7 +139,7 @@ static void two_members_share(void **state)
     make_topic(topic, 4);
     for (int p = 0; p < 4; p++)
         fill(topic, p, 0, 25);
-    a = open_consumer("sharing", &topic, 1);
+    a = open_consumer(group, &topic, 1);
     await_notice(a, CONSUMER_ASSIGNED);
     assert_int_equal(consumer_changed(a, &changed), 4);
     assert_ok(consumer_assignment_done(a, NULL, 0, &err), err);
@@ -150,7 +152,7 @@ static void two_members_share(void **state)
         record_batch_free(batch);
     }
     assert_int_equal(seen, 100);
-    b = open_consumer("sharing", &topic, 1);
+    b = open_consumer(group, &topic, 1);
     for (int64_t end = clock_mono_us() + 30000000; clock_mono_us() < end;) {
         struct record_batch *batch;
         enum consumer_notice got;
@@ -204,8 +206,8 @@ static void two_members_share(void **state)
     }
     assert_int_equal(seen, 20);
     /* A watcher of the group, without being a member. */
-    struct consumer *watcher = open_consumer("sharing", NULL, 0);
-    struct topic_partition asked[2] = {{topic, 0, 0}, {"given", 0, 0}};
+    struct consumer *watcher = open_consumer(group, NULL, 0);
+    struct topic_partition asked[2] = {{topic, 0, 0}, {own("given"), 0, 0}};
 
     assert_ok(consumer_committed(watcher, asked, 2, &err), err);
     assert_int_equal(asked[0].offset, 20);
@@ -217,17 +219,20 @@ static void two_members_share(void **state)
 
 static void starts_can_be_chosen(void **state)
 {
-    const char *topic = "^start.*";
-    struct topic_partition start = {"starts", 0, 7};
+    const char *name = own("starts"), *topic;
+    char expression[120];
+    struct topic_partition start = {name, 0, 7};
     struct consumer *c;
     struct err err = ERR_INIT;
     struct record_batch *b;
     enum consumer_notice got;
 
     (void)state;
-    make_topic("starts", 1);
-    fill("starts", 0, 0, 10);
-    c = open_consumer("starting", &topic, 1);
+    snprintf(expression, sizeof(expression), "^%s$", name);
+    topic = expression;
+    make_topic(name, 1);
+    fill(name, 0, 0, 10);
+    c = open_consumer(own("starting"), &topic, 1);
     await_notice(c, CONSUMER_ASSIGNED);
     assert_ok(consumer_assignment_done(c, &start, 1, &err), err);
     do {
@@ -243,14 +248,15 @@ static void starts_can_be_chosen(void **state)
 /* A reader must hear of records that were deleted before it read them. */
 static void an_offset_that_is_gone_is_an_error(void **state)
 {
-    struct topic_partition part = {"gone", 0, 500};
+    const char *topic = own("gone");
+    struct topic_partition part = {topic, 0, 500};
     struct consumer *c = open_consumer(NULL, NULL, 0);
     struct err err = ERR_INIT;
     int rc = 0;
 
     (void)state;
-    make_topic("gone", 1);
-    fill("gone", 0, 0, 10);
+    make_topic(topic, 1);
+    fill(topic, 0, 0, 10);
     assert_ok(consumer_assign(c, &part, 1, &err), err);
     for (int64_t end = clock_mono_us() + 20000000; !rc && clock_mono_us() < end;) {
         struct record_batch *b;

@@ -16,18 +16,18 @@ static void acks_carry_tags_and_offsets(void **state)
     uint64_t newest[3] = {0};
 
     (void)state;
-    make_topic("acks.a", 3);
-    make_topic("acks.b", 1);
-    assert_ok(producer_topic_open(p, "acks.a", &t, &err), err);
-    assert_ok(producer_topic_open(p, "acks.b", &other, &err), err);
-    assert_ok(producer_topic_open(p, "acks.a", &again, &err), err);
+    make_topic(own("acks.a"), 3);
+    make_topic(own("acks.b"), 1);
+    assert_ok(producer_topic_open(p, own("acks.a"), &t, &err), err);
+    assert_ok(producer_topic_open(p, own("acks.b"), &other, &err), err);
+    assert_ok(producer_topic_open(p, own("acks.a"), &again, &err), err);
     assert_ptr_equal(t, again);
     assert_int_equal(producer_topic_partitions(t), 3);
     assert_int_equal(producer_topic_index(t), 0);
     assert_int_equal(producer_topic_index(other), 1);
     assert_ptr_equal(producer_topic_at(p, 1), other);
     assert_null(producer_topic_at(p, 2));
-    assert_string_equal(producer_topic_name(t), "acks.a");
+    assert_string_equal(producer_topic_name(t), own("acks.a"));
     for (uint64_t i = 0; i < 300; i++)
         assert_ok(
             producer_send(p, t, (int32_t)(i % 3), &i, sizeof(i), &i, sizeof(i), NULL, 0, UINT64_C(1) << 40 | i, &err),
@@ -67,8 +67,8 @@ static void partitions_are_javas(void **state)
     struct err err = ERR_INIT;
 
     (void)state;
-    make_topic("murmur", 97);
-    assert_ok(producer_topic_open(p, "murmur", &t, &err), err);
+    make_topic(own("murmur"), 97);
+    assert_ok(producer_topic_open(p, own("murmur"), &t, &err), err);
     for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
         assert_int_equal(producer_partition(t, known[i].key, strlen(known[i].key)), (known[i].hash & 0x7fffffff) % 97);
     assert_int_equal(producer_partition(t, NULL, 0), 0);
@@ -107,8 +107,8 @@ static void a_full_queue_waits(void **state)
     pthread_t thread;
 
     (void)state;
-    make_topic("full", 2);
-    assert_ok(producer_topic_open(q.p, "full", &t, &err), err);
+    make_topic(own("full"), 2);
+    assert_ok(producer_topic_open(q.p, own("full"), &t, &err), err);
     for (int i = 0; i < 100; i++)
         assert_ok(producer_send(q.p, t, i % 2, "k", 1, "v", 1, NULL, 0, 0, &err), err);
     assert_true(producer_queue_fill(q.p) == 1.0);
@@ -136,8 +136,8 @@ static void bytes_are_bounded_too(void **state)
     struct err err = ERR_INIT;
 
     (void)state;
-    make_topic("bytes", 1);
-    assert_ok(producer_topic_open(p, "bytes", &t, &err), err);
+    make_topic(own("bytes"), 1);
+    assert_ok(producer_topic_open(p, own("bytes"), &t, &err), err);
     for (int i = 0; i < 5; i++)
         assert_ok(producer_send(p, t, 0, NULL, 0, big, sizeof(big), NULL, 0, 0, &err), err);
     stop_request();
@@ -145,6 +145,36 @@ static void bytes_are_bounded_too(void **state)
     assert_int_equal(err.code, ERR_STOPPED);
     stop_reset();
     producer_free(p, 2000);
+}
+
+/* Records wait while a batch is under way; those with headers among them keep their place. */
+static void order_survives_batches(void **state)
+{
+    enum { N = 20000 };
+    struct poller q = {.p = open_producer(0, 0, 0)};
+    struct kafka_header header = {"n", "x", 1};
+    struct producer_topic *t;
+    struct err err = ERR_INIT;
+    struct ack *acks = xcalloc(N, sizeof(*acks));
+    char value[300] = {0};
+    int next[2] = {0};
+
+    (void)state;
+    make_topic(own("order"), 2);
+    assert_ok(producer_topic_open(q.p, own("order"), &t, &err), err);
+    for (uint64_t i = 0; i < N; i++)
+        assert_ok(producer_send(q.p, t, (int32_t)(i % 2), &i, sizeof(i), i % 5 ? value : NULL, i % 5 ? i % 300 : 0,
+                                &header, i % 7 == 0, i, &err),
+                  err);
+    assert_int_equal(drain(q.p, acks, N, &err), N);
+    for (int i = 0; i < N; i++) {
+        int p = acks[i].partition;
+
+        assert_int_equal(acks[i].tag, next[p] * 2 + p);
+        assert_int_equal(acks[i].offset, next[p]++);
+    }
+    free(acks);
+    producer_free(q.p, 1000);
 }
 
 /* Passing answers are retried without loss, without a second copy and in order. */
@@ -159,8 +189,8 @@ static void passing_errors_pass(void **state)
     struct ack acks[500];
 
     (void)state;
-    make_topic("passing", 1);
-    assert_ok(producer_topic_open(p, "passing", &t, &err), err);
+    make_topic(own("passing"), 1);
+    assert_ok(producer_topic_open(p, own("passing"), &t, &err), err);
     rd_kafka_mock_push_request_errors_array(kafka_mock_cluster(NULL), 0, 4, passing);
     for (uint64_t i = 0; i < 500; i++)
         assert_ok(producer_send(p, t, 0, &i, sizeof(i), &i, sizeof(i), NULL, 0, i, &err), err);
@@ -181,8 +211,8 @@ static void a_refused_record_ends_the_producer(void **state)
     struct ack acks[10];
 
     (void)state;
-    make_topic("refused", 1);
-    assert_ok(producer_topic_open(p, "refused", &t, &err), err);
+    make_topic(own("refused"), 1);
+    assert_ok(producer_topic_open(p, own("refused"), &t, &err), err);
     rd_kafka_mock_push_request_errors_array(kafka_mock_cluster(NULL), 0, 1, refused);
     assert_ok(producer_send(p, t, 0, "k", 1, "v", 1, NULL, 0, 7, &err), err);
     assert_int_equal(drain(p, acks, 1, &err), -1);
@@ -195,6 +225,44 @@ static void a_refused_record_ends_the_producer(void **state)
     producer_free(p, 1000);
 }
 
+/* Records that waited behind a refused batch must not come after it: the partition holds a prefix. */
+static void what_waits_behind_a_refusal_stays(void **state)
+{
+    static const rd_kafka_resp_err_t refused[] = {RD_KAFKA_RESP_ERR_NO_ERROR,
+                                                  RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED};
+    struct consumer_options options = {.kafka = CLUSTER_OPTIONS};
+    struct producer *p = open_producer(0, 0, 0);
+    struct consumer *c;
+    struct producer_topic *t;
+    struct err err = ERR_INIT;
+    struct ack acks[100];
+    int64_t low, high, acked = 0;
+    int n;
+
+    (void)state;
+    make_topic(own("behind"), 1);
+    assert_ok(producer_topic_open(p, own("behind"), &t, &err), err);
+    rd_kafka_mock_push_request_errors_array(kafka_mock_cluster(NULL), 0, 2, refused);
+    for (uint64_t i = 0; i < 20000; i++)
+        if (producer_send(p, t, 0, "k", 1, "v", 1, NULL, 0, i, &err))
+            break;
+    for (int64_t end = clock_mono_us() + 20000000; clock_mono_us() < end;) {
+        n = producer_poll_acks(p, acks, 100, 50, &err);
+        if (n < 0)
+            break;
+        for (int i = 0; i < n; i++)
+            assert_int_equal(acks[i].tag, acked++);
+    }
+    assert_int_equal(n, -1);
+    assert_int_equal(err.code, ERR_KAFKA_FATAL);
+    assert_true(acked < 20000);
+    producer_free(p, 1000);
+    assert_ok(consumer_new(&c, &options, &err), err);
+    assert_ok(consumer_watermarks(c, own("behind"), 0, &low, &high, &err), err);
+    assert_int_equal(high, acked);
+    consumer_free(c);
+}
+
 static void a_record_above_the_limit_is_refused_at_once(void **state)
 {
     struct producer *p = open_producer(0, 0, 1000000);
@@ -203,8 +271,8 @@ static void a_record_above_the_limit_is_refused_at_once(void **state)
     char *big = xcalloc(1, 1100000);
 
     (void)state;
-    make_topic("large", 1);
-    assert_ok(producer_topic_open(p, "large", &t, &err), err);
+    make_topic(own("large"), 1);
+    assert_ok(producer_topic_open(p, own("large"), &t, &err), err);
     assert_int_equal(producer_send(p, t, 0, "k", 1, big, 1100000, NULL, 0, 0, &err), -1);
     assert_int_equal(err.code, ERR_KAFKA_FATAL);
     assert_non_null(strstr(err.text, "large"));
@@ -259,18 +327,21 @@ static void the_mock_backlog_falls_by_commits(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(acks_carry_tags_and_offsets),
-        cmocka_unit_test(partitions_are_javas),
-        cmocka_unit_test(a_full_queue_waits),
-        cmocka_unit_test(bytes_are_bounded_too),
+        cmocka_unit_test(acks_carry_tags_and_offsets), cmocka_unit_test(partitions_are_javas),
+        cmocka_unit_test(a_full_queue_waits),          cmocka_unit_test(bytes_are_bounded_too),
+        cmocka_unit_test(order_survives_batches),      cmocka_unit_test(a_record_above_the_limit_is_refused_at_once),
+        cmocka_unit_test(what_cannot_be_set_is_named),
+    };
+    const struct CMUnitTest on_mock[] = {
         cmocka_unit_test(passing_errors_pass),
         cmocka_unit_test(a_refused_record_ends_the_producer),
-        cmocka_unit_test(a_record_above_the_limit_is_refused_at_once),
-        cmocka_unit_test(what_cannot_be_set_is_named),
+        cmocka_unit_test(what_waits_behind_a_refusal_stays),
         cmocka_unit_test(the_mock_backlog_falls_by_commits),
     };
     int rc = cmocka_run_group_tests(tests, NULL, NULL);
 
+    if (cluster_is_mock())
+        rc |= cmocka_run_group_tests(on_mock, NULL, NULL);
     kafka_mock_stop();
     return rc;
 }
