@@ -224,12 +224,12 @@ static int no_date(const struct plan *p, const struct plan_step *step, struct si
             return 0;
         return err_set(
             err, ERR_VALUE,
-            "the value is %s, and the column is NOT NULL; set zero_dates: epoch, or correct the row on the source.",
+            "the value is %s, and the column is NOT NULL; set events.zero_dates: epoch, or correct the row on the source.",
             what);
     case ZERO_DATE_STOP:
         break;
     }
-    return err_set(err, ERR_VALUE, "the value is %s; set zero_dates: null or epoch, or correct the row on the source.",
+    return err_set(err, ERR_VALUE, "the value is %s; set events.zero_dates: null or epoch, or correct the row on the source.",
                    what);
 }
 
@@ -357,7 +357,7 @@ int plan_put_value(struct plan *p, const struct plan_step *step, struct sink *s,
 
         if (__builtin_expect(v > INT64_MAX, 0))
             return err_set(err, ERR_VALUE,
-                           "the BIGINT UNSIGNED value %" PRIu64 " does not fit a long; set bigint_unsigned: decimal.",
+                           "the BIGINT UNSIGNED value %" PRIu64 " does not fit a long; set events.bigint_unsigned: decimal.",
                            v);
         s->at = varint_put(s->at, (int64_t)v);
         return 0;
