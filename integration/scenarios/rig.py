@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.parse
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TREE = os.path.dirname(os.path.dirname(HERE))
@@ -31,6 +32,8 @@ class Rig:
         self.port = int(self.env[f"{up}_PORT"])
         self.password_file = self.secret("source", self.env.get(f"{up}_PASSWORD", "cdcpw"))
         self.silver = self.env["MONGODB_URI"]
+        mongo = urllib.parse.urlsplit(self.silver)  # Pillion takes no password in an address
+        where = urllib.parse.urlunsplit((mongo.scheme, mongo.netloc.rpartition("@")[2], mongo.path, mongo.query, ""))
         self.database = self.name
         self.objects = f"s3://{self.env['S3_BUCKET']}/{self.name}"
         self.config = os.path.join(self.work, "pillion.yaml")
@@ -43,7 +46,8 @@ class Rig:
             "kafka": {"brokers": self.env["KAFKA_BOOTSTRAP"]},
             "registry": {"url": self.env["REGISTRY_URL"]},
             "merge": {"group": f"{self.name}-merge", "session_timeout": "6s", "sweep_interval": "2s"},
-            "documents": {"url": self.silver, "database": self.database},
+            "documents": {"url": where, "database": self.database, "username": urllib.parse.unquote(mongo.username or ""),
+                          "password_file": self.secret("mongo", urllib.parse.unquote(mongo.password or ""))},
             "objects": {"url": self.objects, "endpoint": self.env["S3_ENDPOINT"], "access_key": self.env["S3_ACCESS_KEY"],
                         "secret_key_file": self.secret("s3", self.env["S3_SECRET_KEY"])},
             "bronze": {"object_interval": "1s"},

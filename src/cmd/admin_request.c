@@ -44,10 +44,12 @@ int admin_request(const struct options *o, const char *path, struct buf *out, st
     curl_slist_free_all(headers);
     buf_release(&text);
     if (rc != CURLE_OK)
-        return err_set(err, ERR_FILE, "No daemon answers at admin.listen %s (%s); is 'pillion run' running with this configuration?",
+        return err_set(err, ERR_FILE,
+                       "No daemon answers at admin.listen %s (%s); is 'pillion run' running with this configuration?",
                        o->admin_listen, curl_easy_strerror(rc));
     if (status == 401 || status == 403)
-        return err_set(err, ERR_CONFIG, "The daemon at %s refuses the token; set admin.token to its own.", o->admin_listen);
+        return err_set(err, ERR_CONFIG, "The daemon at %s refuses the token; set admin.token to its own.",
+                       o->admin_listen);
     if (status != 200)
         return err_set(err, ERR_FILE, "The daemon at %s answers with status %ld.", o->admin_listen, status);
     return 0;

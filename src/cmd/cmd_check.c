@@ -10,13 +10,15 @@
 
 static const char usage[] =
     "Usage: pillion check [-c FILE] [OPTIONS]\n\n"
-    "Asks everything that is configured (contracts, source server, Kafka, registry, stores) whether Pillion can work with it,\n"
+    "Asks everything that is configured (contracts, source server, Kafka, registry, stores) whether Pillion can work "
+    "with it,\n"
     "and prints one line for each answer, with the remedy where something is wrong. Changes nothing.\n\n"
     "  -c, --config FILE   the configuration\n"
     "  --only PART         one of contracts, source, kafka, registry, documents, objects\n"
     "  -h, --help          this text\n"
     "Every option of the configuration can be given as a flag too: --source.host=db1.\n\n"
-    "Exit codes: 0 all is well; 1 something is set in a way that Pillion cannot work with; 2 bad usage or configuration; 3 something could not be reached.\n";
+    "Exit codes: 0 all is well; 1 something is set in a way that Pillion cannot work with; 2 bad usage or "
+    "configuration; 3 something could not be reached.\n";
 
 struct report {
     int errors, unreachable, config;
@@ -69,19 +71,14 @@ static void check_source(const struct wiring *w, struct report *r)
     struct connection *c = NULL;
     struct table_filter *filter = NULL;
     struct err err = ERR_INIT;
-    char text[256];
 
     if (table_filter_new(&filter, (const char *const *)o->source_tables.items, o->source_tables.n,
-                         (const char *const *)o->source_exclude_tables.items, o->source_exclude_tables.n, &err) < 0
-        || connection_open(&c, &options, &err) < 0) {
+                         (const char *const *)o->source_exclude_tables.items, o->source_exclude_tables.n, &err) < 0 ||
+        connection_open(&c, &options, &err) < 0) {
         failed(r, "source", &err);
     } else {
         struct preflight_tables tables = {captured, filter};
 
-        snprintf(text, sizeof text, "%s %s, server id %u",
-                 connection_facts(c)->flavor == SERVER_MARIADB ? "MariaDB" : "MySQL", connection_facts(c)->version,
-                 connection_facts(c)->server_id);
-        line(r, "source", FINDING_OK, text, NULL);
         if (preflight_run(c, &tables, (uint32_t)o->source_server_id, finding, r, &err) < 0)
             failed(r, "source", &err);
     }

@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +17,8 @@ enum { FLUSH_BYTES = 1 << 16, LINE_BYTES = 2040 << 20, PROGRESS_US = 2000000 };
 
 static const char usage[] =
     "Usage: pillion decode [--statements] [--count] FILE...\n\n"
-    "Prints each row change of MySQL or MariaDB binlog files as one line of JSON on standard output. Needs no server; the\n"
+    "Prints each row change of MySQL or MariaDB binlog files as one line of JSON on standard output. Needs no server; "
+    "the\n"
     "files must have been written with binlog_row_metadata=FULL. Give consecutive files in their order.\n\n"
     "  --statements   print DDL statements and transaction ends too\n"
     "  --count        print only how many row changes, transactions and bytes there are\n"
@@ -40,16 +42,18 @@ static int flush(struct decode *d, struct err *err)
     while (done < d->out.len) {
         ssize_t n = write(STDOUT_FILENO, d->out.data + done, d->out.len - done);
 
+        if (n < 0 && errno == EPIPE)
+            return err_set(err, ERR_STOPPED, "Nobody reads standard output any more.");
         if (n < 0)
-            return err_set(err, ERR_FILE, "Standard output cannot be written.");
+            return err_set(err, ERR_FILE, "Standard output cannot be written: %s.", strerror(errno));
         done += (size_t)n;
     }
     buf_clear(&d->out);
     return 0;
 }
 
-static int image(struct decode *d, struct rows *rows, const uint8_t *present, const struct value *before, struct value *values,
-                 struct err *err)
+static int image(struct decode *d, struct rows *rows, const uint8_t *present, const struct value *before,
+                 struct value *values, struct err *err)
 {
     struct row_image im;
 
@@ -138,7 +142,8 @@ static int events(struct decode *d, struct event_source *source, struct err *err
             return err_set(err, ERR_STOPPED, "Stopped by a signal.");
         if (clock_mono_us() - told > PROGRESS_US && isatty(STDERR_FILENO)) {
             told = clock_mono_us();
-            log_info("decode", "%llu row changes, %llu MiB read", (unsigned long long)d->rows, (unsigned long long)d->bytes >> 20);
+            log_info("decode", "%llu row changes, %llu MiB read", (unsigned long long)d->rows,
+                     (unsigned long long)d->bytes >> 20);
         }
     }
     return rc;
@@ -183,7 +188,8 @@ int cmd_decode(int argc, char **argv)
         } else if (!strcmp(argv[i], "--count")) {
             d.count = true;
         } else if (argv[i][0] == '-' && argv[i][1]) {
-            err_set(&err, ERR_USAGE, "decode does not know the option %s; 'pillion decode --help' lists them.", argv[i]);
+            err_set(&err, ERR_USAGE, "decode does not know the option %s; 'pillion decode --help' lists them.",
+                    argv[i]);
             return command_fail("decode", &err);
         } else {
             argv[n++] = argv[i];
@@ -194,5 +200,7 @@ int cmd_decode(int argc, char **argv)
         return 2;
     }
     stop_on_signals();
-    return decode(n, argv, &d, &err) < 0 ? command_fail("decode", &err) : 0;
+    if (decode(n, argv, &d, &err) < 0 && err.code != ERR_STOPPED)
+        return command_fail("decode", &err);
+    return 0;
 }

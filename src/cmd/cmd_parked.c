@@ -8,14 +8,13 @@
 
 enum { PAGE = 500 };
 
-static const char usage[] =
-    "Usage: pillion parked ls [TABLE] [-c FILE] [--limit N] [--json]\n\n"
-    "Lists the rows that wait for a parent, with what they wait for.\n\n"
-    "  TABLE        only rows of this table (as the contract names it)\n"
-    "  --limit N    at most N rows (default 100; 0: all)\n"
-    "  --json       one JSON object a line, the whole parked document\n"
-    "  -h, --help   this text\n\n"
-    "Exit codes: 0 done; 2 bad usage; 3 the document store cannot be reached.\n";
+static const char usage[] = "Usage: pillion parked ls [TABLE] [-c FILE] [--limit N] [--json]\n\n"
+                            "Lists the rows that wait for a parent, with what they wait for.\n\n"
+                            "  TABLE        only rows of this table (as the contract names it)\n"
+                            "  --limit N    at most N rows (default 100; 0: all)\n"
+                            "  --json       one JSON object a line, the whole parked document\n"
+                            "  -h, --help   this text\n\n"
+                            "Exit codes: 0 done; 2 bad usage; 3 the document store cannot be reached.\n";
 
 struct listing {
     const char *table;

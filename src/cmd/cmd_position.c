@@ -15,7 +15,8 @@ static const char usage[] =
     "Usage: pillion position show [-c FILE] [--json]\n"
     "       pillion position set (--gtid SET | --at FILE:OFFSET) [-c FILE] [--dry-run] [--yes]\n\n"
     "The place in the source from which capture goes on, as the newest checkpoint in Kafka has it.\n"
-    "`set` writes a new checkpoint; stop capture before. Changes between the old and the new place are published twice when it\n"
+    "`set` writes a new checkpoint; stop capture before. Changes between the old and the new place are published twice "
+    "when it\n"
     "lies before, and never when it lies behind, so it shows both and asks for --yes.\n\n"
     "  --gtid SET         all transactions of the set count as published\n"
     "  --at FILE:OFFSET   for servers without GTIDs: a place between two transactions\n"
@@ -66,8 +67,8 @@ static int read_newest(const struct wiring *w, struct checkpoint *c, bool *found
     *found = false;
     if (kafka_is_mock(&options.kafka))
         return err_set(err, ERR_CONFIG, "kafka.brokers is mock://, a cluster inside the daemon; use 'pillion status'.");
-    if (admin_client_new(&admin, &options.kafka, err) == 0
-        && admin_client_partitions(admin, w->checkpoint_topic, &partitions, err) == 0) {
+    if (admin_client_new(&admin, &options.kafka, err) == 0 &&
+        admin_client_partitions(admin, w->checkpoint_topic, &partitions, err) == 0) {
         if (!partitions)
             rc = 0;
         else if (consumer_new(&consumer, &options, err) == 0)

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/mem.h"
 #include "base/stop.h"
 #include "cmd/admin_request.h"
 #include "cmd/command.h"
@@ -11,13 +12,13 @@
 
 enum { ANSWER_BYTES = 16 << 20, SCALAR_BYTES = 4 << 20, POLL_MS = 200, CALM_POLLS = 4 };
 
-static const char usage[] =
-    "Usage: pillion status [-c FILE] [--json] [--wait-caught-up SECONDS]\n\n"
-    "What a running daemon is doing, as its admin page tells (admin.listen).\n\n"
-    "  --json                     the whole answer\n"
-    "  --wait-caught-up SECONDS   look at the source's position first, and wait until all of it is published and merged\n"
-    "  -h, --help                 this text\n\n"
-    "Exit codes: 0 done; 1 not caught up in time; 2 bad usage; 3 no daemon answers.\n";
+static const char usage[] = "Usage: pillion status [-c FILE] [--json] [--wait-caught-up SECONDS]\n\n"
+                            "What a running daemon is doing, as its admin page tells (admin.listen).\n\n"
+                            "  --json                     the whole answer\n"
+                            "  --wait-caught-up SECONDS   look at the source's position first, and wait until all of "
+                            "it is published and merged\n"
+                            "  -h, --help                 this text\n\n"
+                            "Exit codes: 0 done; 1 not caught up in time; 2 bad usage; 3 no daemon answers.\n";
 
 /* What the source has executed now. */
 struct target {
@@ -53,10 +54,9 @@ static int read_target(const struct wiring *w, struct target *t, struct err *err
         bool maria = connection_facts(c)->flavor == SERVER_MARIADB;
 
         t->flavor = maria ? GTID_MARIADB : GTID_MYSQL;
-        set = malloc(SCALAR_BYTES);
-        if (!set)
-            abort();
-        if (connection_scalar(c, maria ? "SELECT @@gtid_binlog_pos" : "SELECT @@gtid_executed", set, SCALAR_BYTES, err) == 0)
+        set = xmalloc(SCALAR_BYTES);
+        if (connection_scalar(c, maria ? "SELECT @@gtid_binlog_pos" : "SELECT @@gtid_executed", set, SCALAR_BYTES,
+                              err) == 0)
             rc = gtid_set_parse(t->gtids, set, t->flavor, err);
     } else {
         t->flavor = GTID_FILE;
@@ -119,7 +119,8 @@ static bool caught_up(const json_t *root, const struct target *t)
     return !merge || json_is_true(json_object_get(merge, "caught_up"));
 }
 
-/* Waits until the answer has been "caught up" for some polls: the merger learns of new records after capture's checkpoint. */
+/* Waits until the answer has been "caught up" for some polls: the merger learns of new records after capture's
+ * checkpoint. */
 static int wait_caught_up(const struct wiring *w, long seconds, struct buf *answer, bool *yes, struct err *err)
 {
     struct target target = {0};
@@ -153,9 +154,8 @@ static void print_numbers(const char *title, const json_t *object)
     const char *key;
     json_t *v;
 
-    json_object_foreach((json_t *)(uintptr_t)object, key, v)
-        if (json_number_value(v) != 0)
-            printf("  %-10s %-30s %.0f\n", title, key, json_number_value(v));
+    json_object_foreach((json_t *)(uintptr_t)object, key, v) if (json_number_value(v) != 0)
+        printf("  %-10s %-30s %.0f\n", title, key, json_number_value(v));
 }
 
 static void print(const json_t *root)
@@ -163,20 +163,22 @@ static void print(const json_t *root)
     const json_t *c = json_object_get(root, "capture"), *m = json_object_get(root, "merge");
 
     printf("%s %s, up %.0f s\n", json_string_value(json_object_get(root, "name")),
-           json_string_value(json_object_get(root, "version")), json_number_value(json_object_get(root, "uptime_seconds")));
+           json_string_value(json_object_get(root, "version")),
+           json_number_value(json_object_get(root, "uptime_seconds")));
     if (c) {
         printf("capture: %s, position %s\n", json_string_value(json_object_get(c, "state")),
                json_string_value(json_object_get(c, "position")));
         printf("  %.0f events, %.0f transactions, lag %.1f s, %.0f acknowledgements in flight\n",
                json_number_value(json_object_get(c, "events")), json_number_value(json_object_get(c, "transactions")),
-               json_number_value(json_object_get(c, "lag_seconds")), json_number_value(json_object_get(c, "acks_in_flight")));
+               json_number_value(json_object_get(c, "lag_seconds")),
+               json_number_value(json_object_get(c, "acks_in_flight")));
         print_numbers("events", json_object_get(c, "events_by_table"));
     }
     if (m) {
         printf("merge: %s, %.0f records behind, %.0f merged, %.0f released\n",
                json_is_true(json_object_get(m, "caught_up")) ? "caught up" : "working",
-               json_number_value(json_object_get(m, "behind_records")), json_number_value(json_object_get(m, "records")),
-               json_number_value(json_object_get(m, "released")));
+               json_number_value(json_object_get(m, "behind_records")),
+               json_number_value(json_object_get(m, "records")), json_number_value(json_object_get(m, "released")));
         print_numbers("outcome", json_object_get(m, "outcomes"));
         print_numbers("parked", json_object_get(m, "parked"));
     }

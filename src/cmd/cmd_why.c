@@ -79,7 +79,10 @@ static int find_parked(struct document_store *s, const char *table, const char *
 
 static const char *state_text(const struct sight *s)
 {
-    return !s->found ? "not in silver" : s->pending ? "in silver, held back" : s->deleted ? "deleted (a tombstone, which still resolves)" : "visible";
+    return !s->found    ? "not in silver"
+           : s->pending ? "in silver, held back"
+           : s->deleted ? "deleted (a tombstone, which still resolves)"
+                        : "visible";
 }
 
 static int explain_parked(struct document_store *s, const bson_t *doc, struct err *err)
@@ -89,7 +92,8 @@ static int explain_parked(struct document_store *s, const bson_t *doc, struct er
 
     if (parked_row_read(&row, doc, err) < 0)
         return -1;
-    printf("It is parked, and waits for: %s\n", *row.waiting ? row.waiting : "its last child to go (its delete is held)");
+    printf("It is parked, and waits for: %s\n",
+           *row.waiting ? row.waiting : "its last child to go (its delete is held)");
     if (!bson_iter_init_find(&it, doc, "waiting") || !bson_iter_recurse(&it, &at))
         return 0;
     while (bson_iter_next(&at)) {
@@ -144,8 +148,8 @@ int cmd_why(int argc, char **argv)
         goto out;
     }
     documents = wiring_documents(&w);
-    if (document_store_open(&s, &documents, &err) < 0 || look(s, table, key, &sight, &err) < 0
-        || find_parked(s, table, key, &parked, &err) < 0)
+    if (document_store_open(&s, &documents, &err) < 0 || look(s, table, key, &sight, &err) < 0 ||
+        find_parked(s, table, key, &parked, &err) < 0)
         goto out;
     printf("%s %s is %s.\n", table, key, state_text(&sight));
     if (parked)

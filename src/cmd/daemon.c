@@ -9,6 +9,7 @@
 #include "admin/admin_http.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/mem.h"
 #include "base/metric.h"
 #include "base/stop.h"
 #include "cmd/command.h"
@@ -67,7 +68,8 @@ static int start_part(struct part *p, const char *name, int (*run)(void *, struc
     p->run = run;
     p->what = what;
     if (pthread_create(&p->thread, NULL, part_main, p) != 0)
-        return err_set(err, ERR_FILE, "A thread for %s cannot be started; the system's limit of threads is reached.", name);
+        return err_set(err, ERR_FILE, "A thread for %s cannot be started; the system's limit of threads is reached.",
+                       name);
     p->started = true;
     return 0;
 }
@@ -87,7 +89,8 @@ static int make_parts(struct daemon *d, int parts, struct err *err)
 
     if (kafka_is_mock(&kafka) && parts != (DAEMON_CAPTURE | DAEMON_MERGE))
         return err_set(err, ERR_CONFIG,
-                       "kafka.brokers is mock://, a cluster inside one process, which only 'pillion run' can use; name real brokers.");
+                       "kafka.brokers is mock://, a cluster inside one process, which only 'pillion run' can use; name "
+                       "real brokers.");
     if (parts & DAEMON_MERGE) {
         struct merger_options options;
 
@@ -221,9 +224,7 @@ int daemon_main(int argc, char **argv, int parts, const char *name, const char *
 
     if (command_help(argc, argv, usage))
         return 0;
-    d = calloc(1, sizeof *d);
-    if (!d)
-        abort();
+    d = xcalloc(1, sizeof *d);
     d->started_us = clock_wall_us();
     stop_on_signals();
     if (wiring_init(&d->wiring, &argc, argv, &err) < 0)

@@ -29,7 +29,8 @@ static void put_base64(struct buf *out, const uint8_t *s, size_t len)
 
     buf_put_u8(out, '"');
     for (size_t i = 0; i < len; i += 3) {
-        unsigned v = (unsigned)s[i] << 16 | (i + 1 < len ? (unsigned)s[i + 1] << 8 : 0u) | (i + 2 < len ? s[i + 2] : 0u);
+        unsigned v =
+            (unsigned)s[i] << 16 | (i + 1 < len ? (unsigned)s[i + 1] << 8 : 0u) | (i + 2 < len ? s[i + 2] : 0u);
 
         buf_put_u8(out, (uint8_t)digits[v >> 18]);
         buf_put_u8(out, (uint8_t)digits[v >> 12 & 63]);
@@ -106,8 +107,8 @@ void event_json_write(struct buf *out, const struct change_event *e)
     event_json_string(out, e->table->table, strlen(e->table->table));
     buf_putf(out, ",\"gtid\":\"%s\",\"index\":%" PRIu64 ",\"file\":", s->gtid_text, e->txn_index);
     event_json_string(out, s->file, strlen(s->file));
-    buf_putf(out, ",\"pos\":%" PRIu64 ",\"row\":%" PRIu32 ",\"ts_us\":%" PRId64 ",\"server_id\":%" PRIu32, s->offset, e->row,
-             s->commit_us, s->server_id);
+    buf_putf(out, ",\"pos\":%" PRIu64 ",\"row\":%" PRIu32 ",\"ts_us\":%" PRId64 ",\"server_id\":%" PRIu32, s->offset,
+             e->row, s->commit_us, s->server_id);
     put_image(out, "before", e->table, e->before);
     put_image(out, "after", e->table, e->after);
     buf_put_str(out, "}\n");

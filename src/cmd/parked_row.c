@@ -13,9 +13,10 @@ int parked_row_read(struct parked_row *row, const bson_t *doc, struct err *err)
         row->entity = bson_iter_utf8(&it, NULL);
     if (bson_iter_init_find(&it, doc, "key") && BSON_ITER_HOLDS_UTF8(&it))
         row->key = bson_iter_utf8(&it, NULL);
-    if (!*row->entity || !bson_iter_init_find(&it, doc, "waiting") || !BSON_ITER_HOLDS_ARRAY(&it)
-        || !bson_iter_recurse(&it, &at))
-        return err_set(err, ERR_STORE_DATA, "A document of " PARKED_COLLECTION " is no parked row; was it changed by hand?");
+    if (!*row->entity || !bson_iter_init_find(&it, doc, "waiting") || !BSON_ITER_HOLDS_ARRAY(&it) ||
+        !bson_iter_recurse(&it, &at))
+        return err_set(err, ERR_STORE_DATA,
+                       "A document of " PARKED_COLLECTION " is no parked row; was it changed by hand?");
     while (bson_iter_next(&at) && n + 1 < sizeof row->waiting) {
         const char *text = BSON_ITER_HOLDS_UTF8(&at) ? bson_iter_utf8(&at, NULL) : "?";
         const char *bar = strchr(text, '|');

@@ -12,7 +12,8 @@ enum { TERMINAL_US = 250000, LOG_US = 5000000 };
 
 void progress_init(struct progress *p, struct capture *capture, struct merger *merger)
 {
-    *p = (struct progress){.capture = capture, .merger = merger, .terminal = isatty(STDERR_FILENO), .last_us = clock_mono_us()};
+    *p = (struct progress){
+        .capture = capture, .merger = merger, .terminal = isatty(STDERR_FILENO), .last_us = clock_mono_us()};
 }
 
 static size_t put(char *out, size_t size, size_t n, const char *format, ...) __attribute__((format(printf, 4, 5)));
@@ -45,8 +46,8 @@ static void line(struct progress *p, char *out, size_t size, double seconds)
         int64_t backlog = merger_backlog(p->merger);
 
         put(out, size, n, "%smerge: %llu records, %.0f/s, %lld behind, %.0f parked, %.0f released", n ? " | " : "",
-            (unsigned long long)records, (double)(records - p->last_records) / seconds, (long long)(backlog < 0 ? 0 : backlog),
-            metric_sum(M_MERGE_PARKED), metric_sum(M_MERGE_RELEASED));
+            (unsigned long long)records, (double)(records - p->last_records) / seconds,
+            (long long)(backlog < 0 ? 0 : backlog), metric_sum(M_MERGE_PARKED), metric_sum(M_MERGE_RELEASED));
         p->last_records = records;
     }
 }

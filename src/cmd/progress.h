@@ -1,5 +1,5 @@
-/* progress: how far a daemon is, for whoever started it: one line that renews itself on a terminal, else a log line every few
- * seconds (only while something moves). Thread: the daemon's main thread. */
+/* progress: how far a daemon is, for whoever started it: one line that renews itself on a terminal, else a log line
+ * every few seconds (only while something moves). Thread: the daemon's main thread. */
 #ifndef PILLION_CMD_PROGRESS_H
 #define PILLION_CMD_PROGRESS_H
 

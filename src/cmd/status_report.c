@@ -41,12 +41,12 @@ static json_t *capture_json(struct capture *c)
     struct capture_status s;
 
     capture_status_get(c, &s);
-    return json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:f, s:f, s:I, s:f, s:o}", "state", capture_state_name(s.state),
-                     "position", s.position, "newest_gtid", s.newest_gtid, "events", (json_int_t)s.events, "transactions",
-                     (json_int_t)s.transactions, "bytes", (json_int_t)s.bytes, "already_published", (json_int_t)s.skipped,
-                     "lag_seconds", (double)s.lag_us / 1e6, "lag_transactions", metric_sum(M_CAPTURE_LAG_TXNS),
-                     "acks_in_flight", (json_int_t)s.in_flight, "queue_fill", metric_sum(M_CAPTURE_QUEUE), "events_by_table",
-                     family(M_CAPTURE_EVENTS));
+    return json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:f, s:f, s:I, s:f, s:o}", "state",
+                     capture_state_name(s.state), "position", s.position, "newest_gtid", s.newest_gtid, "events",
+                     (json_int_t)s.events, "transactions", (json_int_t)s.transactions, "bytes", (json_int_t)s.bytes,
+                     "already_published", (json_int_t)s.skipped, "lag_seconds", (double)s.lag_us / 1e6,
+                     "lag_transactions", metric_sum(M_CAPTURE_LAG_TXNS), "acks_in_flight", (json_int_t)s.in_flight,
+                     "queue_fill", metric_sum(M_CAPTURE_QUEUE), "events_by_table", family(M_CAPTURE_EVENTS));
 }
 
 static json_t *merge_json(struct merger *m)
@@ -58,7 +58,8 @@ static json_t *merge_json(struct merger *m)
                      family(M_MERGE_OUTCOME), "parked", family(M_MERGE_PARKED));
 }
 
-void status_report_json(struct buf *out, const char *name, int64_t started_us, struct capture *capture, struct merger *merger)
+void status_report_json(struct buf *out, const char *name, int64_t started_us, struct capture *capture,
+                        struct merger *merger)
 {
     json_t *root = json_pack("{s:s, s:s, s:f}", "name", name, "version", PILLION_VERSION, "uptime_seconds",
                              (double)(clock_wall_us() - started_us) / 1e6);

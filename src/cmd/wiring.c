@@ -46,7 +46,8 @@ static int map_keys(struct wiring *w, struct err *err)
         w->keys[i].n_columns = split_columns(w, copy);
         free(copy);
         if (!w->keys[i].n_columns)
-            return err_set(err, ERR_CONFIG, "events.keys names no column for table %s; give its key columns.", m->names[i]);
+            return err_set(err, ERR_CONFIG, "events.keys names no column for table %s; give its key columns.",
+                           m->names[i]);
     }
     for (size_t i = 0; i < m->n; i++) {
         w->keys[i].columns = (const char *const *)(w->key_columns + at);

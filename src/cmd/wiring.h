@@ -1,7 +1,7 @@
 /* wiring: the options of config/ turned into the option structs of the modules; nothing else knows both.
  *
- * Ownership: a wiring owns the options and the small arrays that the structs point into; it must outlive what was made from it.
- * Thread: filled by one, then read by any. */
+ * Ownership: a wiring owns the options and the small arrays that the structs point into; it must outlive what was made
+ * from it. Thread: filled by one, then read by any. */
 #ifndef PILLION_CMD_WIRING_H
 #define PILLION_CMD_WIRING_H
 
@@ -19,7 +19,8 @@ struct wiring {
     char *checkpoint_topic;
 };
 
-/* Loads options as options_load and options_finish do, and sets up the log. What is left in argv is the command's own. */
+/* Loads options as options_load and options_finish do, and sets up the log. What is left in argv is the command's own.
+ */
 int wiring_init(struct wiring *w, int *argc, char **argv, struct err *err);
 void wiring_release(struct wiring *w);
 

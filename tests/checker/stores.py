@@ -167,7 +167,7 @@ def topic_events(brokers, topics):
             c.assign([TopicPartition(topic, p, low)])
             end = False
             while not end:
-                for m in c.consume(10000, timeout=5):
+                for m in c.consume(10000, timeout=0.3):
                     if m.error():
                         end = True
                     else:
