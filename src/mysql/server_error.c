@@ -148,6 +148,9 @@ static const struct known table[] = {
     {2058, NULL, ERR_MYSQL_AUTH,
      "the account's authentication plugin is not allowed without verified TLS, or not installed: use "
      "caching_sha2_password, or set source.tls.mode to verify-identity"},
+    {2059, "mysql_native_password", ERR_MYSQL_AUTH,
+     "install the client's plugins for it (in Debian the package mysql-client-core), or use an account with "
+     "caching_sha2_password"},
     {2059, NULL, ERR_MYSQL_AUTH,
      "the account's authentication plugin is not allowed without verified TLS, or not installed: use "
      "caching_sha2_password, or set source.tls.mode to verify-identity"},
