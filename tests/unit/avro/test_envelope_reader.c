@@ -112,113 +112,114 @@ static void put_rest(struct buf *b, const char *op)
     }
 }
 
-static const char
-    ride_fields[] =
-        "{\"name\":\"id\",\"type\":\"long\"},"
-        "{\"name\":\"small\",\"type\":{\"type\":\"int\",\"connect.type\":\"int16\"}},"
-        "{\"name\":\"state\",\"type\":[{\"type\":\"string\",\"connect.version\":1,\"connect.parameters\":{\"allowed\":"
-        "\"a,"
-        "b\"},"
-        "\"connect.default\":\"a\",\"connect.name\":\"io.debezium.data.Enum\"},\"null\"],\"default\":\"a\"},"
-        "{\"name\":\"fare\",\"type\":[\"null\",{\"type\":\"bytes\",\"scale\":2,\"precision\":10,\"connect.version\":1,"
-        "\"connect.parameters\":{\"scale\":\"2\",\"connect.decimal.precision\":\"10\"},"
-        "\"connect.name\":\"org.apache.kafka.connect.data.Decimal\",\"logicalType\":\"decimal\"}],\"default\":null},"
-        "{\"name\":\"day\",\"type\":" NAMED(
-            "int",
-            "io.debezium.time.Date") "},"
-                                     "{\"name\":\"ms\",\"type\":" NAMED(
-                                         "long",
-                                         "io.debezium.time.Timestamp") "},"
-                                                                       "{\"name\":\"us\",\"type\":" NAMED(
-                                                                           "long",
-                                                                           "io.debezium.time."
-                                                                           "MicroTimestamp") "},"
-                                                                                             "{\"name\":"
-                                                                                             "\"ns\","
-                                                                                             "\"type\""
-                                                                                             ":" NAMED(
-                                                                                                 "long",
-                                                                                                 "i"
-                                                                                                 "o"
-                                                                                                 "."
-                                                                                                 "d"
-                                                                                                 "e"
-                                                                                                 "b"
-                                                                                                 "e"
-                                                                                                 "z"
-                                                                                                 "i"
-                                                                                                 "u"
-                                                                                                 "m"
-                                                                                                 "."
-                                                                                                 "t"
-                                                                                                 "i"
-                                                                                                 "m"
-                                                                                                 "e"
-                                                                                                 "."
-                                                                                                 "N"
-                                                                                                 "a"
-                                                                                                 "n"
-                                                                                                 "o"
-                                                                                                 "T"
-                                                                                                 "i"
-                                                                                                 "m"
-                                                                                                 "e"
-                                                                                                 "s"
-                                                                                                 "t"
-                                                                                                 "a"
-                                                                                                 "m"
-                                                                                                 "p") "},"
-                                                                                                      "{\"name\":"
-                                                                                                      "\"at\",\"type\":"
-                                                                                                      "[\"null\""
-                                                                                                      "," NAMED(
-                                                                                                          "string",
-                                                                                                          "io.debezium."
-                                                                                                          "time."
-                                                                                                          "ZonedTimesta"
-                                                                                                          "mp") "],"
-                                                                                                                "\"defa"
-                                                                                                                "ult\":"
-                                                                                                                "null},"
-                                                                                                                "{\"nam"
-                                                                                                                "e\":"
-                                                                                                                "\"dura"
-                                                                                                                "tion\""
-                                                                                                                ",\"typ"
-                                                                                                                "e\""
-                                                                                                                ":" NAMED(
-                                                                                                                    "lo"
-                                                                                                                    "n"
-                                                                                                                    "g",
-                                                                                                                    "io"
-                                                                                                                    ".d"
-                                                                                                                    "eb"
-                                                                                                                    "ez"
-                                                                                                                    "iu"
-                                                                                                                    "m."
-                                                                                                                    "ti"
-                                                                                                                    "me"
-                                                                                                                    ".M"
-                                                                                                                    "ic"
-                                                                                                                    "ro"
-                                                                                                                    "Ti"
-                                                                                                                    "m"
-                                                                                                                    "e") "},"
-                                                                                                                         "{\"name\":\"year\",\"type\":" NAMED(
-                                                                                                                             "int",
-                                                                                                                             "io.debezium.time.Year") "},"
-                                                                                                                                                      "{\"name\":\"details\",\"type\":[\"null\"," NAMED(
-                                                                                                                                                          "string",
-                                                                                                                                                          "io.debezium.data.Json") "],\"default\":null},"
-                                                                                                                                                                                   "{\"name\":\"spot\",\"type\":[\"null\",{\"type\":\"record\",\"name\":\"Geometry\",\"namespace\":"
-                                                                                                                                                                                   "\"io.debezium.data.geometry\",\"fields\":[{\"name\":\"wkb\",\"type\":\"bytes\"},{\"name\":\"srid\",\"type\":"
-                                                                                                                                                                                   "[\"null\",\"int\"],\"default\":null}],\"connect.doc\":\"Geometry\",\"connect.version\":1,\"connect.name\":"
-                                                                                                                                                                                   "\"io.debezium.data.geometry.Geometry\"}],\"default\":null},"
-                                                                                                                                                                                   "{\"name\":\"spot2\",\"type\":[\"null\",\"io.debezium.data.geometry.Geometry\"],\"default\":null},"
-                                                                                                                                                                                   "{\"name\":\"ok\",\"type\":\"boolean\"},{\"name\":\"f\",\"type\":\"float\"},{\"name\":\"d\",\"type\":\"double\"},"
-                                                                                                                                                                                   "{\"name\":\"any\",\"type\":[\"null\",{\"type\":\"record\",\"name\":\"VariableScaleDecimal\",\"namespace\":"
-                                                                                                                                                                                   "\"io.debezium.data\",\"fields\":[{\"name\":\"scale\",\"type\":\"int\"},{\"name\":\"value\",\"type\":\"bytes\"}],"
-                                                                                                                                                                                   "\"connect.version\":1,\"connect.name\":\"io.debezium.data.VariableScaleDecimal\"}],\"default\":null}";
+static const char ride_fields[] =
+    "{\"name\":\"id\",\"type\":\"long\"},"
+    "{\"name\":\"small\",\"type\":{\"type\":\"int\",\"connect.type\":\"int16\"}},"
+    "{\"name\":\"state\",\"type\":[{\"type\":\"string\",\"connect.version\":1,\"connect.parameters\":{\"allowed\":"
+    "\"a,"
+    "b\"},"
+    "\"connect.default\":\"a\",\"connect.name\":\"io.debezium.data.Enum\"},\"null\"],\"default\":\"a\"},"
+    "{\"name\":\"fare\",\"type\":[\"null\",{\"type\":\"bytes\",\"scale\":2,\"precision\":10,\"connect.version\":1,"
+    "\"connect.parameters\":{\"scale\":\"2\",\"connect.decimal.precision\":\"10\"},"
+    "\"connect.name\":\"org.apache.kafka.connect.data.Decimal\",\"logicalType\":\"decimal\"}],\"default\":null},"
+    "{\"name\":\"day\",\"type\":" NAMED(
+        "int",
+        "io.debezium.time.Date") "},"
+                                 "{\"name\":\"ms\",\"type\":" NAMED(
+                                     "long",
+                                     "io.debezium.time.Timestamp") "},"
+                                                                   "{\"name\":\"us\",\"type\":" NAMED(
+                                                                       "long",
+                                                                       "io.debezium.time."
+                                                                       "MicroTimestamp") "},"
+                                                                                         "{\"name\":"
+                                                                                         "\"ns\","
+                                                                                         "\"type\""
+                                                                                         ":" NAMED(
+                                                                                             "long",
+                                                                                             "i"
+                                                                                             "o"
+                                                                                             "."
+                                                                                             "d"
+                                                                                             "e"
+                                                                                             "b"
+                                                                                             "e"
+                                                                                             "z"
+                                                                                             "i"
+                                                                                             "u"
+                                                                                             "m"
+                                                                                             "."
+                                                                                             "t"
+                                                                                             "i"
+                                                                                             "m"
+                                                                                             "e"
+                                                                                             "."
+                                                                                             "N"
+                                                                                             "a"
+                                                                                             "n"
+                                                                                             "o"
+                                                                                             "T"
+                                                                                             "i"
+                                                                                             "m"
+                                                                                             "e"
+                                                                                             "s"
+                                                                                             "t"
+                                                                                             "a"
+                                                                                             "m"
+                                                                                             "p") "},"
+                                                                                                  "{\"name\":"
+                                                                                                  "\"at\",\"type\":"
+                                                                                                  "[\"null\""
+                                                                                                  "," NAMED(
+                                                                                                      "string",
+                                                                                                      "io.debezium."
+                                                                                                      "time."
+                                                                                                      "ZonedTimesta"
+                                                                                                      "mp") "],"
+                                                                                                            "\"defa"
+                                                                                                            "ult\":"
+                                                                                                            "null},"
+                                                                                                            "{\"nam"
+                                                                                                            "e\":"
+                                                                                                            "\"dura"
+                                                                                                            "tion\""
+                                                                                                            ",\"typ"
+                                                                                                            "e\""
+                                                                                                            ":" NAMED(
+                                                                                                                "lo"
+                                                                                                                "n"
+                                                                                                                "g",
+                                                                                                                "io"
+                                                                                                                ".d"
+                                                                                                                "eb"
+                                                                                                                "ez"
+                                                                                                                "iu"
+                                                                                                                "m."
+                                                                                                                "ti"
+                                                                                                                "me"
+                                                                                                                ".M"
+                                                                                                                "ic"
+                                                                                                                "ro"
+                                                                                                                "Ti"
+                                                                                                                "m"
+                                                                                                                "e") "}"
+                                                                                                                     ","
+                                                                                                                     "{"
+                                                                                                                     "\"name\":\"year\",\"type\":" NAMED(
+                                                                                                                         "int",
+                                                                                                                         "io.debezium.time.Year") "},"
+                                                                                                                                                  "{\"name\":\"details\",\"type\":[\"null\"," NAMED(
+                                                                                                                                                      "string",
+                                                                                                                                                      "io.debezium.data.Json") "],\"default\":null},"
+                                                                                                                                                                               "{\"name\":\"spot\",\"type\":[\"null\",{\"type\":\"record\",\"name\":\"Geometry\",\"namespace\":"
+                                                                                                                                                                               "\"io.debezium.data.geometry\",\"fields\":[{\"name\":\"wkb\",\"type\":\"bytes\"},{\"name\":\"srid\",\"type\":"
+                                                                                                                                                                               "[\"null\",\"int\"],\"default\":null}],\"connect.doc\":\"Geometry\",\"connect.version\":1,\"connect.name\":"
+                                                                                                                                                                               "\"io.debezium.data.geometry.Geometry\"}],\"default\":null},"
+                                                                                                                                                                               "{\"name\":\"spot2\",\"type\":[\"null\",\"io.debezium.data.geometry.Geometry\"],\"default\":null},"
+                                                                                                                                                                               "{\"name\":\"ok\",\"type\":\"boolean\"},{\"name\":\"f\",\"type\":\"float\"},{\"name\":\"d\",\"type\":\"double\"},"
+                                                                                                                                                                               "{\"name\":\"any\",\"type\":[\"null\",{\"type\":\"record\",\"name\":\"VariableScaleDecimal\",\"namespace\":"
+                                                                                                                                                                               "\"io.debezium.data\",\"fields\":[{\"name\":\"scale\",\"type\":\"int\"},{\"name\":\"value\",\"type\":\"bytes\"}],"
+                                                                                                                                                                               "\"connect.version\":1,\"connect.name\":\"io.debezium.data.VariableScaleDecimal\"}],\"default\":null}";
 
 static void put_ride(struct buf *b)
 {
