@@ -44,6 +44,8 @@ struct gate *gate_new(const struct contract_set *contracts, size_t known_max, si
     g->known = known_set_new(known_max);
     g->settled = known_set_new(known_max);
     g->maybe = known_set_new(known_max);
+    g->visited = known_set_new(SIZE_MAX / 2);
+    arena_init(&g->kid_keys, FOUND_BYTES_MAX);
     g->parked_all = true;
     arena_init(&g->found, FOUND_BYTES_MAX);
     arena_init(&g->scratch, SCRATCH_BYTES_MAX);
@@ -67,6 +69,8 @@ void gate_free(struct gate *g)
     known_set_free(g->known);
     known_set_free(g->settled);
     known_set_free(g->maybe);
+    known_set_free(g->visited);
+    arena_release(&g->kid_keys);
     free(g->work);
     free(g->rows);
     free(g->kids);
@@ -80,8 +84,7 @@ void gate_free(struct gate *g)
     free(g);
 }
 
-/* --- keys and items
- * ---------------------------------------------------------------------------------------------------- */
+/* --- keys and items --- */
 
 void queue_push_key(struct queue_of_keys *q, size_t entity, const char *key, bool verified)
 {
@@ -123,21 +126,36 @@ struct gate_item *gate_add_item(struct gate *g, size_t row, size_t entity, const
     return item;
 }
 
-bool gate_ref_ok(struct gate *g, const struct row *r, const struct gate_ref *ref)
+bool gate_ref_ok(struct gate *g, struct row *r, size_t i)
 {
+    const struct gate_ref *ref = &r->refs[i];
     const struct relationship *rel = &g->contracts->entities[r->entity].relationships[ref->relationship];
     const size_t *at;
 
+    if (r->known_refs >> i & 1)
+        return true;
     if (ref->parent == r->entity && !strcmp(ref->key, r->key))
         return true; /* a row that refers to itself comes with its parent */
     at = key_map_get(&g->seen, ref->parent, ref->key);
     if (rel->known == KNOWN_CURRENT)
         return at && g->looked[*at].state == GATE_VISIBLE;
-    return (at && g->looked[*at].state != GATE_ABSENT) || known_set_has(g->known, ref->parent, ref->key);
+    if (!(at && g->looked[*at].state != GATE_ABSENT) && !known_set_has(g->known, ref->parent, ref->key))
+        return false;
+    r->known_refs |= (uint64_t)1 << i;
+    return true;
 }
 
-/* --- batches
- * ------------------------------------------------------------------------------------------------------------ */
+bool gate_row_ready(struct gate *g, struct row *r)
+{
+    if (r->deleted)
+        return !r->held;
+    for (size_t i = 0; i < r->n_refs; i++)
+        if (!gate_ref_ok(g, r, i))
+            return false;
+    return true;
+}
+
+/* --- batches --- */
 
 static struct row *add_row(struct row **rows, size_t *n, size_t *size)
 {
@@ -164,8 +182,8 @@ static void take_change(struct row *r, struct gate_change *c)
     r->change = c;
 }
 
-/* The newest change of each key; the others are superseded. `own_version` holds the oldest version of the key
- * meanwhile, whose freshness is what counts. */
+/* The newest change of each key; the others are superseded. Fresh is only an insert that stands alone: before one that comes with
+ * others, something may be visible (an update's first version on a replay, or what a delete in the same batch would have ended). */
 static void collapse(struct gate *g, struct gate_change *changes, size_t n)
 {
     key_map_clear(&g->batch);
@@ -182,14 +200,10 @@ static void collapse(struct gate *g, struct gate_change *changes, size_t n)
             r = add_row(&g->work, &g->n_work, &g->work_size);
             take_change(r, c);
             r->fresh = c->fresh;
-            r->own_version = c->version;
             continue;
         }
         r = &g->work[*at];
-        if (c->version < r->own_version) {
-            r->own_version = c->version;
-            r->fresh = c->fresh;
-        }
+        r->fresh = false;
         if (c->version > r->version) {
             r->change->outcome = GATE_SUPERSEDED;
             take_change(r, c);
@@ -231,13 +245,15 @@ static int begin(struct gate *g, enum gate_phase phase, struct err *err)
     g->n_rows = g->next_work = 0;
     g->look_own = g->rechecked = g->more = false;
     arena_clear(&g->found);
+    known_set_clear(g->visited);
     return 0;
 }
 
 int gate_begin(struct gate *g, struct gate_change *changes, size_t n, struct err *err)
 {
     for (size_t i = 0; i < n; i++)
-        if (changes[i].entity >= g->contracts->n_entities || changes[i].version < 2)
+        if (changes[i].entity >= g->contracts->n_entities || changes[i].version < 2 ||
+            changes[i].n_refs > CONTRACT_REFERENCES_MAX)
             return err_set(err, ERR_BUG, "A change of an unknown entity or without a version was given to the gate.");
     if (begin(g, PHASE_NEXT, err))
         return -1;
@@ -281,8 +297,7 @@ const struct gate_step *gate_next(struct gate *g)
     return &g->step;
 }
 
-/* --- answers
- * ------------------------------------------------------------------------------------------------------------ */
+/* --- answers --- */
 
 static struct gate_ref *copy_refs(struct arena *a, const struct gate_ref *refs, size_t n)
 {
@@ -330,7 +345,7 @@ static int found_row(struct gate *g, size_t entity, const char *key, int64_t ver
 
 static int found_child(struct gate *g, size_t entity, const char *key, int64_t version, struct err *err)
 {
-    const char *copy = arena_strndup(&g->found, key, strlen(key));
+    const char *copy = arena_strndup(&g->kid_keys, key, strlen(key));
 
     if (!copy)
         return err_set(err, ERR_LIMIT, "The children found on one page need more than %d bytes.", FOUND_BYTES_MAX);
@@ -347,7 +362,7 @@ int gate_found(struct gate *g, size_t entity, const char *key, int64_t version, 
 {
     bool sweeping = g->phase == PHASE_LOOKUP && g->look_own && !g->step_ready && g->n_work == 0;
 
-    if (entity >= g->contracts->n_entities)
+    if (entity >= g->contracts->n_entities || n_refs > CONTRACT_REFERENCES_MAX)
         return err_set(err, ERR_BUG, "A row of an unknown entity was given to the gate.");
     if (sweeping) {
         known_set_add(g->maybe, entity, key);
@@ -374,8 +389,7 @@ int gate_done(struct gate *g, struct err *err)
     return 0;
 }
 
-/* --- what may be parked
- * -------------------------------------------------------------------------------------------------- */
+/* --- what may be parked --- */
 
 void gate_forget_parked(struct gate *g)
 {

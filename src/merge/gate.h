@@ -112,8 +112,9 @@ struct gate_step {
     size_t n;
     size_t child, relationship; /* FIND_CHILDREN */
     size_t limit;               /* FIND_*: rows to give at most */
+    bool cascaded;              /* FIND_CHILDREN: also those that were cascaded, besides the visible ones */
     bool more;                  /* FIND_*: go on behind the last row given for the step of the same kind before */
-    bool recheck;               /* LOOKUP after PARK; for the simulator */
+    bool recheck, postcheck;    /* LOOKUP after PARK, after UPSERT; for the simulator */
 };
 
 struct gate;

@@ -8,23 +8,23 @@
 #include "merge/key_map.h"
 #include "merge/known_set.h"
 
-/* An admission takes g->rows from PHASE_LOOKUP to PHASE_KILL; the phases before and behind it feed it. */
+/* An admission takes g->rows from PHASE_LOOKUP to PHASE_RECHECK; the phases before and behind it feed it. */
 enum gate_phase {
     PHASE_IDLE,
     PHASE_NEXT, /* chooses what to do: the next rank, a queue, or the end */
     PHASE_LOOKUP,
     PHASE_HOLD,
     PHASE_UPSERT,
-    PHASE_UNPARK,
-    PHASE_PARK,
-    PHASE_SHADOW,
-    PHASE_WITHDRAW,
-    PHASE_RECHECK,
     PHASE_POSTCHECK,
     PHASE_KILL,
     PHASE_VERIFY,
     PHASE_CHILDREN,
     PHASE_CASCADE,
+    PHASE_UNPARK, /* not before the cascade: until then a row that was found comes again after a crash */
+    PHASE_PARK,
+    PHASE_SHADOW,
+    PHASE_WITHDRAW,
+    PHASE_RECHECK,
     PHASE_PEEK,
     PHASE_FIND,
     PHASE_DONE
@@ -39,6 +39,7 @@ struct row {
     bool deleted, fresh;
     const struct gate_ref *refs;
     size_t n_refs;
+    uint64_t known_refs; /* bits: found to exist, whatever the cache forgets meanwhile */
     void *document;
     struct gate_change *change; /* NULL: a row found */
     enum row_state state;
@@ -47,6 +48,7 @@ struct row {
     bool parked_now;           /* parked in this admission: silver's older version and the re-check are due */
     bool shadowed;             /* the placeholder was written, so nothing is left to withdraw */
     bool unparked;             /* UNPARK was done */
+    bool checked;              /* its cascading parents were looked at after it was written */
     bool kill;                 /* a cascading parent is deleted */
     enum gate_state own_state; /* look_own: what silver has of it */
     int64_t own_version;
@@ -95,6 +97,8 @@ struct gate {
     size_t cascading; /* keys at the head of `cascade` that are being worked on */
     size_t at_child;  /* HOLD, CHILDREN: the relationship at work: index over all of the parents' */
     bool more;
+    struct known_set *visited; /* by this batch's cascades; never forgets */
+    struct arena kid_keys;
     struct gate_item *kids; /* PHASE_CASCADE */
     size_t n_kids, kids_size;
 
@@ -115,8 +119,30 @@ struct gate_item *gate_add_item(struct gate *g, size_t row, size_t entity, const
 void queue_push_key(struct queue_of_keys *q, size_t entity, const char *key, bool verified);
 void queue_drop_head(struct queue_of_keys *q, size_t n);
 void queue_release_keys(struct queue_of_keys *q);
-/* Is the reference satisfied as far as is known now? */
-bool gate_ref_ok(struct gate *g, const struct row *r, const struct gate_ref *ref);
+/* Is the row's reference number i satisfied as far as is known now? */
+bool gate_ref_ok(struct gate *g, struct row *r, size_t i);
+
+/* May it be written? */
+bool gate_row_ready(struct gate *g, struct row *r);
+
+/* gate_look.c. build: adds the step's items, false when there are none; after, take, answers: from the items' answers.
+ */
+void gate_look_begin(struct gate *g); /* forgets the answers of the LOOKUP before */
+bool gate_look_build(struct gate *g, bool parked_only);
+void gate_look_take(struct gate *g);
+void gate_look_own_answers(struct gate *g);
+void gate_look_after_recheck(struct gate *g);
+bool gate_look_build_postcheck(struct gate *g);
+void gate_look_after_postcheck(struct gate *g);
+bool gate_look_build_verify(struct gate *g);
+void gate_look_after_verify(struct gate *g);
+
+/* gate_cascade.c, in the same way. */
+bool gate_cascade_build_hold(struct gate *g);
+bool gate_cascade_build_kill(struct gate *g);
+bool gate_cascade_build_children(struct gate *g);
+bool gate_cascade_build(struct gate *g);
+void gate_cascade_after(struct gate *g);
 
 /* gate_phase.c: builds steps from the current phase on until there is one (DONE at the end). */
 void gate_phase_build(struct gate *g);

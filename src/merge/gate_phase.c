@@ -8,24 +8,9 @@
 
 enum { FIND_KEYS_MAX = 1000 };
 
-static const struct relationship *relation(const struct gate *g, const struct row *r, size_t ref)
-{
-    return &g->contracts->entities[r->entity].relationships[r->refs[ref].relationship];
-}
-
 static bool is_parent(const struct gate *g, size_t entity)
 {
     return g->n_children[entity] > 0;
-}
-
-static bool ready(struct gate *g, const struct row *r)
-{
-    if (r->deleted)
-        return !r->held;
-    for (size_t i = 0; i < r->n_refs; i++)
-        if (!gate_ref_ok(g, r, &r->refs[i]))
-            return false;
-    return true;
 }
 
 /* The key exists in silver now, and is visible when `visible` says so: who waits for it must be looked for. */
@@ -39,208 +24,15 @@ static void exists_now(struct gate *g, size_t entity, const char *key, bool visi
         queue_push_key(&g->visible, entity, key, false);
 }
 
-/* --- LOOKUP, RECHECK, POSTCHECK, VERIFY
- * ----------------------------------------------------------------------------------- */
-
-static void look_up(struct gate *g, size_t entity, const char *key)
-{
-    bool is_new;
-    size_t *at = key_map_put(&g->seen, entity, key, &is_new);
-
-    if (!is_new)
-        return;
-    *at = g->n_items;
-    gate_add_item(g, SIZE_MAX, entity, key, 0);
-}
-
-static void begin_look(struct gate *g)
-{
-    key_map_clear(&g->seen);
-    g->n_looked = 0;
-}
-
-/* The keys of `seen` are the items'; their places are the same in `looked`. */
-static void take_looked(struct gate *g)
-{
-    if (g->looked_size < g->n_items) {
-        g->looked_size = g->n_items;
-        g->looked = xreallocarray(g->looked, g->looked_size, sizeof *g->looked);
-    }
-    g->n_looked = g->n_items;
-    g->counts.looked_up += g->n_items;
-    for (size_t i = 0; i < g->n_items; i++) {
-        const struct gate_item *item = &g->items[i];
-
-        g->looked[i] = (struct looked){item->state, item->found_version};
-        if (item->state != GATE_ABSENT && g->asks_ever[item->entity])
-            known_set_add(g->known, item->entity, item->key);
-    }
-}
-
-/* gate_ref_ok must not read answers of the step that is being built: `seen` is filled only after the references were
- * asked. */
-static bool build_lookup(struct gate *g, bool parked_only)
-{
-    begin_look(g);
-    for (size_t i = 0; i < g->n_rows; i++) {
-        struct row *r = &g->rows[i];
-
-        if (parked_only ? r->parked_now && !r->held : r->state == ROW_NEW)
-            for (size_t k = 0; k < r->n_refs; k++) {
-                const struct gate_ref *ref = &r->refs[k];
-                bool itself = ref->parent == r->entity && !strcmp(ref->key, r->key);
-                bool known = relation(g, r, k)->known == KNOWN_EVER && known_set_has(g->known, ref->parent, ref->key);
-
-                if (!itself && !known)
-                    look_up(g, ref->parent, ref->key);
-            }
-        if (!parked_only && g->look_own)
-            look_up(g, r->entity, r->key);
-    }
-    g->step.kind = GATE_STEP_LOOKUP;
-    g->step.recheck = parked_only;
-    return g->n_items > 0;
-}
-
-static void own_answers(struct gate *g)
-{
-    for (size_t i = 0; g->look_own && i < g->n_rows; i++) {
-        struct row *r = &g->rows[i];
-        const size_t *at = key_map_get(&g->seen, r->entity, r->key);
-
-        if (!at)
-            continue;
-        r->own_state = g->looked[*at].state;
-        r->own_version = g->looked[*at].version;
-        if (r->own_state != GATE_ABSENT && r->own_version >= r->version)
-            r->state = ROW_OVERTAKEN;
-    }
-}
-
-static void after_recheck(struct gate *g)
-{
-    g->rechecked = true;
-    for (size_t i = 0; i < g->n_rows; i++) {
-        struct row *r = &g->rows[i];
-
-        if (r->parked_now && !r->held && ready(g, r)) {
-            r->state = ROW_NEW;
-            r->found = true;
-        }
-        r->parked_now = false;
-    }
-}
-
-static bool is_cascading(const struct gate *g, const struct row *r, size_t ref)
-{
-    const struct gate_ref *p = &r->refs[ref];
-
-    return relation(g, r, ref)->on_parent_delete == PARENT_DELETE_CASCADE &&
-           !(p->parent == r->entity && !strcmp(p->key, r->key));
-}
-
-static bool build_postcheck(struct gate *g)
-{
-    begin_look(g);
-    for (size_t i = 0; i < g->n_rows; i++) {
-        const struct row *r = &g->rows[i];
-
-        for (size_t k = 0; r->state == ROW_WRITTEN && k < r->n_refs; k++)
-            if (is_cascading(g, r, k))
-                look_up(g, r->refs[k].parent, r->refs[k].key);
-    }
-    g->step.kind = GATE_STEP_LOOKUP;
-    return g->n_items > 0;
-}
-
-static void after_postcheck(struct gate *g)
-{
-    for (size_t i = 0; i < g->n_rows; i++) {
-        struct row *r = &g->rows[i];
-
-        for (size_t k = 0; r->state == ROW_WRITTEN && k < r->n_refs; k++) {
-            const size_t *at = is_cascading(g, r, k) ? key_map_get(&g->seen, r->refs[k].parent, r->refs[k].key) : NULL;
-            if (at && g->looked[*at].state == GATE_DELETED)
-                r->kill = true;
-        }
-    }
-}
-
-static bool build_verify(struct gate *g)
-{
-    begin_look(g);
-    for (size_t i = 0; i < g->cascade.n; i++)
-        if (!g->cascade.keys[i].verified)
-            look_up(g, g->cascade.keys[i].entity, g->cascade.keys[i].key);
-    g->step.kind = GATE_STEP_LOOKUP;
-    return g->n_items > 0;
-}
-
-static void after_verify(struct gate *g)
-{
-    size_t kept = 0;
-
-    for (size_t i = 0; i < g->cascade.n; i++) {
-        struct queued *q = &g->cascade.keys[i];
-        const size_t *at = q->verified ? NULL : key_map_get(&g->seen, q->entity, q->key);
-
-        q->verified = q->verified || (at && g->looked[*at].state == GATE_DELETED);
-        if (q->verified)
-            g->cascade.keys[kept++] = *q;
-        else
-            free(q->key);
-    }
-    g->cascade.n = kept;
-    begin_look(g);
-}
-
-/* --- HOLD
- * ----------------------------------------------------------------------------------------------------------------- */
-
-/* The relationship number g->at_child of all that refer to entities with a delete here. */
-static bool build_hold(struct gate *g)
-{
-    for (;; g->at_child++, g->more = false) {
-        const struct contract_set *s = g->contracts;
-        size_t at = g->at_child;
-        const struct child *c = NULL;
-        size_t parent = 0;
-
-        for (size_t e = 0; e < s->n_entities && !c; e++) {
-            if (at < g->n_children[e]) {
-                c = &g->children[e][at];
-                parent = e;
-            } else {
-                at -= g->n_children[e];
-            }
-        }
-        if (!c)
-            return false;
-        if (s->entities[c->entity].relationships[c->relationship].on_parent_delete != PARENT_DELETE_HOLD)
-            continue;
-        for (size_t i = 0; i < g->n_rows; i++)
-            if (g->rows[i].state == ROW_NEW && g->rows[i].deleted && g->rows[i].entity == parent && !g->rows[i].held)
-                gate_add_item(g, i, parent, g->rows[i].key, g->rows[i].version);
-        if (!g->n_items)
-            continue;
-        g->step.kind = GATE_STEP_FIND_CHILDREN;
-        g->step.child = c->entity;
-        g->step.relationship = c->relationship;
-        g->step.more = g->more;
-        return true;
-    }
-}
-
-/* --- UPSERT, UNPARK
- * --------------------------------------------------------------------------------------------------------- */
+/* --- UPSERT, UNPARK --- */
 
 static bool build_upsert(struct gate *g)
 {
     for (size_t i = 0; i < g->n_rows; i++) {
-        const struct row *r = &g->rows[i];
+        struct row *r = &g->rows[i];
         struct gate_item *item;
 
-        if (r->state != ROW_NEW || !ready(g, r))
+        if (r->state != ROW_NEW || !gate_row_ready(g, r))
             continue;
         item = gate_add_item(g, i, r->entity, r->key, r->version);
         item->deleted = r->deleted;
@@ -300,15 +92,14 @@ static void after_unpark(struct gate *g)
     }
 }
 
-/* --- PARK, SHADOW, WITHDRAW
- * --------------------------------------------------------------------------------------------------- */
+/* --- PARK, SHADOW, WITHDRAW --- */
 
-static void name_missing(struct gate *g, const struct row *r, struct gate_item *item)
+static void name_missing(struct gate *g, struct row *r, struct gate_item *item)
 {
     struct gate_ref *missing = arena_alloc(&g->scratch, (r->n_refs ? r->n_refs : 1) * sizeof *missing);
 
     for (size_t i = 0; missing && i < r->n_refs; i++)
-        if (!gate_ref_ok(g, r, &r->refs[i]))
+        if (!gate_ref_ok(g, r, i))
             missing[item->n_waiting++] = r->refs[i];
     item->waiting = missing;
 }
@@ -390,75 +181,7 @@ static bool build_withdraw(struct gate *g)
     return g->n_items > 0;
 }
 
-/* --- CASCADE
- * ------------------------------------------------------------------------------------------------------------------ */
-
-static bool build_kill(struct gate *g)
-{
-    for (size_t i = 0; i < g->n_rows; i++)
-        if (g->rows[i].kill)
-            gate_add_item(g, i, g->rows[i].entity, g->rows[i].key, g->rows[i].version);
-    g->step.kind = GATE_STEP_CASCADE;
-    return g->n_items > 0;
-}
-
-static void after_cascade(struct gate *g)
-{
-    for (size_t i = 0; i < g->n_items; i++) {
-        const struct gate_item *item = &g->items[i];
-
-        g->counts.cascaded += item->yes;
-        if (g->cascades[item->entity])
-            queue_push_key(&g->cascade, item->entity, item->key, false);
-    }
-}
-
-/* Children of the queue's first keys, all of one entity, relationship by relationship. */
-static bool build_children(struct gate *g)
-{
-    size_t entity;
-
-    if (!g->cascade.n)
-        return false;
-    entity = g->cascade.keys[0].entity;
-    if (!g->cascading) {
-        while (g->cascading < g->cascade.n && g->cascading < FIND_KEYS_MAX &&
-               g->cascade.keys[g->cascading].entity == entity && g->cascade.keys[g->cascading].verified)
-            g->cascading++;
-        g->at_child = 0;
-        g->more = false;
-    }
-    for (; g->at_child < g->n_children[entity]; g->at_child++, g->more = false) {
-        const struct child *c = &g->children[entity][g->at_child];
-
-        if (g->contracts->entities[c->entity].relationships[c->relationship].on_parent_delete != PARENT_DELETE_CASCADE)
-            continue;
-        for (size_t i = 0; i < g->cascading; i++)
-            gate_add_item(g, SIZE_MAX, entity, g->cascade.keys[i].key, 0);
-        g->step.kind = GATE_STEP_FIND_CHILDREN;
-        g->step.child = c->entity;
-        g->step.relationship = c->relationship;
-        g->step.more = g->more;
-        arena_clear(&g->found);
-        g->n_kids = 0;
-        return true;
-    }
-    queue_drop_head(&g->cascade, g->cascading);
-    g->cascading = 0;
-    return false;
-}
-
-static bool build_cascade(struct gate *g)
-{
-    for (size_t i = 0; i < g->n_kids; i++)
-        gate_add_item(g, SIZE_MAX, g->kids[i].entity, g->kids[i].key, g->kids[i].version);
-    g->n_kids = 0;
-    g->step.kind = GATE_STEP_CASCADE;
-    return g->n_items > 0;
-}
-
-/* --- NEXT: ranks, queues, the end
- * ----------------------------------------------------------------------------------------------- */
+/* --- NEXT: ranks, queues, the end --- */
 
 static void begin_admission(struct gate *g, bool look_own)
 {
@@ -466,7 +189,7 @@ static void begin_admission(struct gate *g, bool look_own)
     g->look_own = look_own;
     g->rechecked = g->more = false;
     g->at_child = 0;
-    begin_look(g);
+    gate_look_begin(g);
 }
 
 static void next_rank(struct gate *g)
@@ -520,8 +243,6 @@ static enum gate_phase choose(struct gate *g)
         next_rank(g);
         return PHASE_LOOKUP;
     }
-    if (g->cascade.n)
-        return PHASE_VERIFY;
     if (g->held.n)
         retry_held(g);
     if (g->peek.n)
@@ -571,9 +292,9 @@ static bool build(struct gate *g)
 {
     switch (g->phase) {
     case PHASE_LOOKUP:
-        return build_lookup(g, false);
+        return gate_look_build(g, false);
     case PHASE_HOLD:
-        return build_hold(g);
+        return gate_cascade_build_hold(g);
     case PHASE_UPSERT:
         return build_upsert(g);
     case PHASE_UNPARK:
@@ -585,17 +306,17 @@ static bool build(struct gate *g)
     case PHASE_WITHDRAW:
         return build_withdraw(g);
     case PHASE_RECHECK:
-        return !g->rechecked && build_lookup(g, true);
+        return !g->rechecked && gate_look_build(g, true);
     case PHASE_POSTCHECK:
-        return build_postcheck(g);
+        return gate_look_build_postcheck(g);
     case PHASE_KILL:
-        return build_kill(g);
+        return gate_cascade_build_kill(g);
     case PHASE_VERIFY:
-        return build_verify(g);
+        return gate_look_build_verify(g);
     case PHASE_CHILDREN:
-        return build_children(g);
+        return gate_cascade_build_children(g);
     case PHASE_CASCADE:
-        return build_cascade(g);
+        return gate_cascade_build(g);
     case PHASE_PEEK:
         return build_peek(g);
     case PHASE_FIND:
@@ -618,19 +339,18 @@ static enum gate_phase passed_over(struct gate *g)
         bool released = false;
 
         if (!g->rechecked) {
-            after_recheck(g);
+            gate_look_after_recheck(g);
             for (size_t i = 0; i < g->n_rows; i++)
                 released = released || g->rows[i].state == ROW_NEW;
         }
-        return released ? PHASE_UPSERT : PHASE_POSTCHECK;
+        return released ? PHASE_UPSERT : PHASE_NEXT;
     }
-    case PHASE_KILL:
     case PHASE_FIND:
     case PHASE_PEEK:
     case PHASE_NEXT:
         return choose(g);
     case PHASE_CHILDREN:
-        return g->cascade.n ? PHASE_VERIFY : choose(g);
+        return g->cascade.n ? PHASE_VERIFY : PHASE_UNPARK;
     case PHASE_CASCADE:
         return PHASE_CHILDREN;
     case PHASE_IDLE:
@@ -643,6 +363,7 @@ static enum gate_phase passed_over(struct gate *g)
 void gate_phase_build(struct gate *g)
 {
     while (!build(g)) {
+        g->step = (struct gate_step){.limit = g->page};
         g->n_items = 0;
         g->phase = passed_over(g);
     }
@@ -652,8 +373,8 @@ void gate_phase_answer(struct gate *g)
 {
     switch (g->phase) {
     case PHASE_LOOKUP:
-        take_looked(g);
-        own_answers(g);
+        gate_look_take(g);
+        gate_look_own_answers(g);
         g->phase = PHASE_HOLD;
         break;
     case PHASE_HOLD:
@@ -666,7 +387,7 @@ void gate_phase_answer(struct gate *g)
         break;
     case PHASE_UNPARK:
         after_unpark(g);
-        g->phase = g->rechecked ? PHASE_POSTCHECK : PHASE_PARK;
+        g->phase = PHASE_PARK;
         break;
     case PHASE_PARK:
         after_park(g);
@@ -682,22 +403,22 @@ void gate_phase_answer(struct gate *g)
         g->phase = PHASE_RECHECK;
         break;
     case PHASE_RECHECK:
-        take_looked(g);
-        after_recheck(g);
+        gate_look_take(g);
+        gate_look_after_recheck(g);
         g->phase = PHASE_UPSERT;
         break;
     case PHASE_POSTCHECK:
-        take_looked(g);
-        after_postcheck(g);
+        gate_look_take(g);
+        gate_look_after_postcheck(g);
         g->phase = PHASE_KILL;
         break;
     case PHASE_KILL:
-        after_cascade(g);
-        g->phase = PHASE_NEXT;
+        gate_cascade_after(g);
+        g->phase = PHASE_VERIFY;
         break;
     case PHASE_VERIFY:
-        take_looked(g);
-        after_verify(g);
+        gate_look_take(g);
+        gate_look_after_verify(g);
         g->phase = PHASE_CHILDREN;
         break;
     case PHASE_CHILDREN:
@@ -707,7 +428,7 @@ void gate_phase_answer(struct gate *g)
         g->phase = PHASE_CASCADE;
         break;
     case PHASE_CASCADE:
-        after_cascade(g);
+        gate_cascade_after(g);
         g->phase = PHASE_CHILDREN;
         break;
     case PHASE_PEEK:
