@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "config/options.h"
+#include "config/options_value.h"
 
 /* Sets the error with the place where the option was given. */
 #define fail_at(o, member, err, ...) fail_with(o, OPTION_ID_##member, err_set(err, ERR_CONFIG, __VA_ARGS__), err)
@@ -80,6 +81,32 @@ static int in_data_dir(const struct options *o, const char *scheme, const char *
         return fail_at(o, data_dir, err, "cannot be used: the working folder is gone; give an absolute path.");
     *out = xasprintf("%s%s/%s/%s", scheme, cwd, o->data_dir, leaf);
     free(cwd);
+    return 0;
+}
+
+/* librdkafka fetches OpenID Connect tokens itself; it is told by properties. */
+static int derive_oauth(struct options *o, struct err *err)
+{
+    const struct option_map *given = &o->kafka_properties;
+    const struct {
+        const char *name, *value;
+    } pairs[] = {{"sasl.oauthbearer.method", "oidc"},
+                 {"sasl.oauthbearer.token.endpoint.url", o->kafka_sasl_oauth_token_url},
+                 {"sasl.oauthbearer.client.id", o->kafka_sasl_oauth_client_id},
+                 {"sasl.oauthbearer.client.secret", o->kafka_sasl_oauth_client_secret.value},
+                 {"sasl.oauthbearer.scope", o->kafka_sasl_oauth_scope}};
+
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+        if (!pairs[i].value)
+            continue;
+        for (size_t j = 0; j < given->n; j++)
+            if (strcmp(given->names[j], pairs[i].name) == 0)
+                return fail_at(o, kafka_properties, err, "%s comes from kafka.sasl.oauth; leave it out.",
+                               pairs[i].name);
+        if (options_value_add_pair(o, OPTION_ID_kafka_properties, pairs[i].name, pairs[i].value, strlen(pairs[i].value),
+                                   err) < 0)
+            return fail_with(o, OPTION_ID_kafka_sasl_mechanism, -1, err);
+    }
     return 0;
 }
 
@@ -288,6 +315,8 @@ int options_finish(struct options *o, struct err *err)
     if (!is_plain_name(o->topics_prefix))
         return fail_at(o, topics_prefix, err, "must be 1 to 100 letters, digits, dots, dashes or underscores.");
     if (check_kafka(o, err) < 0 || check_urls(o, err) < 0)
+        return -1;
+    if (o->kafka_sasl_mechanism && strcmp(o->kafka_sasl_mechanism, "OAUTHBEARER") == 0 && derive_oauth(o, err) < 0)
         return -1;
     return check_admin(o, err);
 }

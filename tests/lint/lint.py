@@ -246,6 +246,26 @@ def check_documents(tree):
                 break
 
 
+def check_options(tree):
+    """Every option is used: by a command's wiring, or where options that depend on others are derived."""
+    users = "".join(tree.read(n) for n in tree.under("src/cmd/", (".c",)) + tree.under("src/config/options_finish.c", (".c",)))
+    for name in tree.under("src/config/options.def", (".def",)):
+        for number, line in numbered(tree.read(name)):
+            m = re.match(r"OPTION\(\w+, (\w+),", line)
+            if m and not re.search(r"[.>]" + m.group(1) + r"\b", users):
+                tree.find(name, number, f"nothing uses {m.group(1)}; an option that is quietly ignored is a lie")
+
+
+def check_metrics(tree):
+    """Every metric is counted somewhere."""
+    code = "".join(tree.read(n) for n in tree.under("src/", (".c",)))
+    for name in tree.under("src/base/metric.def", (".def",)):
+        for number, line in numbered(tree.read(name)):
+            m = re.match(r"METRIC\((\w+),", line)
+            if m and not re.search(r"\b" + m.group(1) + r"\b", code):
+                tree.find(name, number, f"nothing counts {m.group(1)}")
+
+
 def check_sources(tree):
     """Every file of src/base, src/config and src/admin that has code has its unit test; .def files are included somewhere."""
     all_code = "".join(tree.read(n) for n in tree.under("", CODE))

@@ -27,6 +27,7 @@ GOOD = {
                          '#include "base/mem.h"\n\n#endif\n',
     "src/cmd/go.h": '/* go: goes. */\n#ifndef PILLION_CMD_GO_H\n#define PILLION_CMD_GO_H\n\n#include "mysql/x.h"\n\n#endif\n',
     "src/mysql/x.h": "/* x: x. */\n#ifndef PILLION_MYSQL_X_H\n#define PILLION_MYSQL_X_H\n\n#include <mysql.h>\n\n#endif\n",
+    "src/cmd/go.c": '/* go: goes. */\n#include "cmd/go.h"\n\nint go(struct o *o)\n{\n    return o->a_b + count(M_A);\n}\n',
     "tests/unit/base/test_mem.c": "/* test_mem: tests. */\nint x;\n",
 }
 
@@ -70,6 +71,9 @@ PLANTED = [
     ("readmes", "README.md", None, "README.md:1: is missing"),
     ("sources", "src/base/y.c", "int x;\n", "src/base/y.c:1: has no tests/unit/base/test_y.c"),
     ("sources", "src/base/y.def", "X(y)\n", "src/base/y.def:1: no file includes it"),
+    ("options", "src/config/options.def", 'OPTION(INT, a_b, "a.b")\n\nOPTION(INT, a_c, "a.c")\n',
+     "src/config/options.def:3: nothing uses a_c"),
+    ("metrics", "src/base/metric.def", "METRIC(M_A, COUNTER)\nMETRIC(M_B, COUNTER)\n", "src/base/metric.def:2: nothing counts M_B"),
     ("documents", "integration/pillion.example.yaml", "made examples\n", "integration/pillion.example.yaml:1: differs"),
     ("documents", "src/config/REFERENCE.md", "made reference\nmore\n", "src/config/REFERENCE.md:2: differs"),
     ("documents", "src/config/REFERENCE.md", None, "src/config/REFERENCE.md:1: differs"),

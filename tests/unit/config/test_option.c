@@ -229,8 +229,6 @@ static void choices(void **state)
     assert_int_equal(option_read_choice(mode, "", &index, &err), -1);
     assert_int_equal(option_read_choice(mode, "of", &index, &err), -1);
     assert_int_equal(option_read_choice(mode, "off|preferred", &index, &err), -1);
-    assert_int_equal(option_read_choice(option_at(OPTION_ID_topics_cleanup), "compact,delete", &index, &err), 0);
-    assert_int_equal(index, 2);
 }
 
 static void numbers_are_written_as_they_are_read(void **state)

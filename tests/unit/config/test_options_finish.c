@@ -138,6 +138,38 @@ static void contradictions(void **state)
     }
 }
 
+static void oauth_becomes_properties(void **state)
+{
+    static const char yaml[] =
+        "kafka:\n  brokers: k:9093\n  sasl:\n    mechanism: OAUTHBEARER\n    oauth: {token_url: 'https://t', "
+        "client_id: me, client_secret: geheim}\n  properties: {client.rack: a}\n";
+    static const char twice[] =
+        "kafka:\n  brokers: k:9093\n  sasl:\n    mechanism: OAUTHBEARER\n    oauth: {token_url: 'https://t', "
+        "client_id: me, client_secret: geheim}\n  properties: {sasl.oauthbearer.client.id: a}\n";
+    static const char *const wanted[][2] = {{"client.rack", "a"},
+                                            {"sasl.oauthbearer.method", "oidc"},
+                                            {"sasl.oauthbearer.token.endpoint.url", "https://t"},
+                                            {"sasl.oauthbearer.client.id", "me"},
+                                            {"sasl.oauthbearer.client.secret", "geheim"}};
+    struct err err = ERR_INIT;
+    struct options o;
+
+    (void)state;
+    if (finish(&o, yaml, &err) != 0)
+        fail_msg("%s", err.text);
+    assert_int_equal(o.kafka_properties.n, 5);
+    for (size_t i = 0; i < 5; i++) {
+        assert_string_equal(o.kafka_properties.names[i], wanted[i][0]);
+        assert_string_equal(o.kafka_properties.values[i], wanted[i][1]);
+    }
+    assert_string_equal(o.kafka_security, "sasl_ssl");
+    options_release(&o);
+    assert_int_equal(finish(&o, twice, &err), -1);
+    assert_string_equal(
+        err.text, "p.yaml:6: kafka.properties: sasl.oauthbearer.client.id comes from kafka.sasl.oauth; leave it out.");
+    options_release(&o);
+}
+
 static void good_ones_are_taken(void **state)
 {
     static const char *const yaml[] = {
@@ -167,9 +199,8 @@ static void good_ones_are_taken(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(embedded_defaults),
-        cmocka_unit_test(protection_by_address),
-        cmocka_unit_test(contradictions),
+        cmocka_unit_test(embedded_defaults),   cmocka_unit_test(protection_by_address),
+        cmocka_unit_test(contradictions),      cmocka_unit_test(oauth_becomes_properties),
         cmocka_unit_test(good_ones_are_taken),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
