@@ -9,6 +9,7 @@
 
 #include <librdkafka/rdkafka.h>
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "kafka/kafka_client.h"
 
@@ -18,6 +19,7 @@ struct kafka_handle {
     rd_kafka_t *rk;
     rd_kafka_queue_t *queue; /* the main queue: events and errors */
     bool mock;
+    atomic_bool closing; /* what breaks off now is no trouble */
     pthread_mutex_t lock;
     rd_kafka_resp_err_t trouble; /* of the newest, NO_ERROR: none */
     char trouble_text[KAFKA_TROUBLE_TEXT];

@@ -152,7 +152,10 @@ void kafka_handle_trouble(struct kafka_handle *h, rd_kafka_resp_err_t code, cons
     if (h->trouble == RD_KAFKA_RESP_ERR_NO_ERROR || kafka_error_code(code) != ERR_KAFKA ||
         kafka_error_code(h->trouble) == ERR_KAFKA) {
         h->trouble = code;
-        snprintf(h->trouble_text, sizeof(h->trouble_text), "%s", text);
+        /* "... (after 3ms in state CONNECT, 1 identical error(s) suppressed)" helps nobody in a sentence. */
+        const char *tail = strstr(text, " (after ");
+
+        snprintf(h->trouble_text, sizeof(h->trouble_text), "%.*s", tail ? (int)(tail - text) : (int)strlen(text), text);
     }
     pthread_mutex_unlock(&h->lock);
 }
@@ -165,9 +168,11 @@ static void on_log(const rd_kafka_t *rk, int level, const char *facility, const 
     const char *body = strncmp(text, "[thrd:", 6) ? NULL : strstr(text, "]: ");
 
     body = body ? body + 3 : text;
-    if (!strcmp(facility, "CONFWARN") || !strcmp(facility, "AUTOCREATE"))
+    if (!strcmp(facility, "CONFWARN") || !strcmp(facility, "AUTOCREATE") || (h && atomic_load(&h->closing)))
         at = LOG_LEVEL_DEBUG;
-    if (h && (!strcmp(facility, "FAIL") || !strcmp(facility, "ERROR"))) {
+    else if (!strcmp(facility, "GETPID") && at == LOG_LEVEL_WARN) /* a broker that has just started is asked again */
+        at = LOG_LEVEL_INFO;
+    if (h && !atomic_load(&h->closing) && (!strcmp(facility, "FAIL") || !strcmp(facility, "ERROR"))) {
         rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR__TRANSPORT;
 
         if (strstr(body, "SASL") && (strstr(body, "uthentication") || strstr(body, "mechanism")))
@@ -214,6 +219,7 @@ int kafka_handle_init(struct kafka_handle *h, rd_kafka_type_t type, rd_kafka_con
     h->trouble = RD_KAFKA_RESP_ERR_NO_ERROR;
     h->trouble_text[0] = 0;
     h->queue = NULL;
+    atomic_init(&h->closing, false);
     pthread_mutex_init(&h->lock, NULL);
     rd_kafka_conf_set_opaque(conf, h);
     h->rk = rd_kafka_new(type, conf, text, sizeof(text));
@@ -232,6 +238,7 @@ void kafka_handle_release(struct kafka_handle *h)
 {
     if (!h->rk)
         return;
+    atomic_store(&h->closing, true);
     if (h->queue)
         rd_kafka_queue_destroy(h->queue);
     rd_kafka_destroy(h->rk);

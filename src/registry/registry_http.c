@@ -311,10 +311,11 @@ static int refused(struct http *h, const char *what, struct err *err)
             "and the user's rights.",
             h->base, h->status, reason[0] ? reason : "no reason given");
     if (h->status == 409 || h->status == 422)
-        return err_set(
-            err, ERR_REGISTRY_REJECTED,
-            "The schema registry refuses %s (%ld): %s. Change the schema back, or the subject's compatibility level.",
-            what, h->status, reason[0] ? reason : "no reason given");
+        return err_set(err, ERR_REGISTRY_REJECTED, "The schema registry refuses %s (%ld): %s. %s", what, h->status,
+                       reason[0] ? reason : "no reason given",
+                       h->status == 409
+                           ? "Undo the table's change, or change the subject's compatibility level."
+                           : "Give the registry a schema that it takes, or look at its rules for the subject.");
     return err_set(err, ERR_REGISTRY_CONFIG,
                    "The schema registry at %s answers %ld to %s: %s. Check registry.url and its path.", h->base,
                    h->status, what, reason[0] ? reason : "no reason given");

@@ -2,6 +2,8 @@
  *
  *   bench_produce BROKERS RECORDS [BYTES [TOPICS [PARTITIONS [LINGER_MS [NAME=VALUE...]]]]]
  *
+ * NAME is queue_bytes, compression, rate, burst, or a property of librdkafka.
+ *
  * Makes topics bench.produce.<n>, sends RECORDS records of BYTES bytes (default 150, with an 8-byte key) round about,
  * as fast as the queue takes them, with the default durability. Prints records a second, CPU microseconds a record
  * (user and system of all threads), the peak of memory. */
@@ -11,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
@@ -21,6 +24,7 @@ struct bench {
     struct producer *p;
     uint64_t records;
     atomic_uint_fast64_t acked;
+    int64_t *sent_us; /* when each was sent, then how long it took; NULL: not asked for */
     struct err err;
 };
 
@@ -34,9 +38,18 @@ static void *acks_thread(void *arg)
 
         if (n < 0)
             break;
+        for (int i = 0; b->sent_us && i < n; i++)
+            b->sent_us[acks[i].tag] = clock_mono_us() - b->sent_us[acks[i].tag];
         atomic_fetch_add(&b->acked, (uint64_t)n);
     }
     return NULL;
+}
+
+static int by_time(const void *x, const void *y)
+{
+    int64_t a = *(const int64_t *)x, b = *(const int64_t *)y;
+
+    return a < b ? -1 : a > b;
 }
 
 static int fail(const struct err *err)
@@ -50,6 +63,7 @@ int main(int argc, char **argv)
     struct kafka_property properties[16];
     struct producer_options o = {.kafka = {.brokers = argc > 1 ? argv[1] : NULL, .properties = properties},
                                  .linger_ms = argc > 6 ? atoi(argv[6]) : 2};
+    uint64_t rate = 0, burst = 1;
     uint64_t records = argc > 2 ? strtoull(argv[2], NULL, 10) : 0;
     size_t bytes = argc > 3 ? strtoul(argv[3], NULL, 10) : 150;
     int topics = argc > 4 ? atoi(argv[4]) : 1, partitions = argc > 5 ? atoi(argv[5]) : 1;
@@ -75,6 +89,10 @@ int main(int argc, char **argv)
         *equals = 0;
         if (!strcmp(argv[i], "queue_bytes"))
             o.queue_bytes = strtoul(equals + 1, NULL, 10);
+        else if (!strcmp(argv[i], "rate"))
+            rate = strtoull(equals + 1, NULL, 10);
+        else if (!strcmp(argv[i], "burst"))
+            burst = strtoull(equals + 1, NULL, 10);
         else if (!strcmp(argv[i], "compression"))
             o.compression = equals + 1;
         else
@@ -96,6 +114,8 @@ int main(int argc, char **argv)
     value = xmalloc(bytes);
     for (size_t i = 0; i < bytes; i++)
         value[i] = (char)(i * 7);
+    if (rate)
+        b.sent_us = xcalloc(records, sizeof(*b.sent_us));
     pthread_create(&thread, NULL, acks_thread, &b);
     getrusage(RUSAGE_SELF, &before);
     begin = clock_mono_us();
@@ -103,6 +123,13 @@ int main(int argc, char **argv)
     for (uint64_t i = 0; i < records; i++) {
         struct producer_topic *to = t[i % (uint64_t)topics];
 
+        if (rate) {
+            int64_t due = begin + (int64_t)(i / burst * 1000000 / rate), now = clock_mono_us();
+
+            if (due > now)
+                usleep((useconds_t)(due - now));
+            b.sent_us[i] = clock_mono_us();
+        }
         memcpy(value, &i, bytes < sizeof(i) ? bytes : sizeof(i));
         if (producer_send(b.p, to, producer_partition(to, &i, sizeof(i)), &i, sizeof(i), value, bytes, NULL, 0, i,
                           &err))
@@ -125,6 +152,14 @@ int main(int argc, char **argv)
                (double)records,
            after.ru_maxrss / 1024,
            (after.ru_nvcsw - before.ru_nvcsw + after.ru_nivcsw - before.ru_nivcsw) * 1000 / (long)records);
+    if (rate) {
+        qsort(b.sent_us, records, sizeof(*b.sent_us), by_time);
+        printf("sent to acknowledged: p50 %.2f ms, p90 %.2f, p99 %.2f, p99.9 %.2f; %.1f %% of a core\n",
+               (double)b.sent_us[records / 2] / 1000, (double)b.sent_us[records * 9 / 10] / 1000,
+               (double)b.sent_us[records * 99 / 100] / 1000, (double)b.sent_us[records * 999 / 1000] / 1000,
+               (double)cpu * 100 / (double)begin);
+    }
+    free(b.sent_us);
     producer_free(b.p, 1000);
     free(t);
     free(value);
