@@ -101,8 +101,8 @@ static int write_checkpoint(struct ack_thread *a, struct err *err)
     buf_clear(&a->value);
     if (checkpoint_encode(&a->checkpoint, &a->value, err))
         return -1;
-    if (producer_send(a->checkpoints, a->topic, 0, a->checkpoint.name, strlen(a->checkpoint.name), a->value.data, a->value.len,
-                      NULL, 0, a->round_tag, err))
+    if (producer_send(a->checkpoints, a->topic, 0, a->checkpoint.name, strlen(a->checkpoint.name), a->value.data,
+                      a->value.len, NULL, 0, a->round_tag, err))
         return err_prefix(err, "checkpoint");
     a->writing = true;
     a->writing_tag = a->round_tag;
@@ -165,7 +165,8 @@ static int step(struct ack_thread *a, int n, int64_t now, bool *take, struct err
     pthread_mutex_lock(&a->lock);
     was_full = ack_window_full(a->window);
     for (int i = 0; i < n && !rc; i++)
-        rc = ack_window_acked(a->window, a->acks[i].tag, a->acks[i].topic, a->acks[i].partition, a->acks[i].offset, err);
+        rc =
+            ack_window_acked(a->window, a->acks[i].tag, a->acks[i].topic, a->acks[i].partition, a->acks[i].offset, err);
     if (!rc && !a->writing) {
         if (!a->round_open && (now >= a->next_round || a->finishing) && ack_window_open_round(a->window)) {
             a->round_open = true;
@@ -199,7 +200,11 @@ static bool all_done(struct ack_thread *a)
 
 static int turn(struct ack_thread *a, struct err *err)
 {
-    int n = producer_poll_acks(a->o.producer, a->acks, ACKS, a->writing ? 0 : a->finishing ? WRITING_POLL_MS : POLL_MS, err);
+    int n = producer_poll_acks(a->o.producer, a->acks, ACKS,
+                               a->writing     ? 0
+                               : a->finishing ? WRITING_POLL_MS
+                                              : POLL_MS,
+                               err);
     int64_t now = clock_mono_us();
     bool take;
 
@@ -249,7 +254,9 @@ static void copy_base(struct checkpoint *to, const struct checkpoint *from)
 
 int ack_thread_start(struct ack_thread **out, const struct ack_thread_options *options, struct err *err)
 {
-    struct producer_options po = {.kafka = *options->kafka, .queue_bytes = 2u * CHECKPOINT_BYTES_MAX, .queue_records = 16,
+    struct producer_options po = {.kafka = *options->kafka,
+                                  .queue_bytes = 2u * CHECKPOINT_BYTES_MAX,
+                                  .queue_records = 16,
                                   .record_max = CHECKPOINT_BYTES_MAX};
     struct ack_thread *a = xcalloc(1, sizeof(*a));
     pthread_condattr_t attr;
@@ -338,7 +345,8 @@ static void wait_moved(struct ack_thread *a, int ms)
     pthread_cond_timedwait(&a->moved, &a->lock, &until);
 }
 
-int ack_thread_commit(struct ack_thread *a, uint64_t records, const struct position *after, uint64_t *tag, struct err *err)
+int ack_thread_commit(struct ack_thread *a, uint64_t records, const struct position *after, uint64_t *tag,
+                      struct err *err)
 {
     uint64_t open;
     int rc = -1;
@@ -379,8 +387,10 @@ static int wait_for(struct ack_thread *a, bool finish, int timeout_ms, const cha
             goto out;
         }
         if (clock_mono_us() > end || (!finish && stop_requested())) {
-            err_set(err, finish || !stop_requested() ? ERR_KAFKA : ERR_STOPPED, "%s within %d ms; what is missing is read again at the "
-                    "next start.", what, timeout_ms);
+            err_set(err, finish || !stop_requested() ? ERR_KAFKA : ERR_STOPPED,
+                    "%s within %d ms; what is missing is read again at the "
+                    "next start.",
+                    what, timeout_ms);
             goto out;
         }
         wait_moved(a, 50);

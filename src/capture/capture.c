@@ -83,9 +83,10 @@ int capture_new(struct capture **out, const struct capture_options *options, str
 
     *out = NULL;
     if (!is_name(options->name) || !is_name(options->prefix))
-        return err_set(err, ERR_CONFIG, "The capture's name and topic prefix must have 1 to 100 letters, digits, dots, underscores or "
-                       "hyphens; correct \"%.100s\" and \"%.100s\".", options->name ? options->name : "",
-                       options->prefix ? options->prefix : "");
+        return err_set(err, ERR_CONFIG,
+                       "The capture's name and topic prefix must have 1 to 100 letters, digits, dots, underscores or "
+                       "hyphens; correct \"%.100s\" and \"%.100s\".",
+                       options->name ? options->name : "", options->prefix ? options->prefix : "");
     c = xcalloc(1, sizeof(*c));
     c->o = *options;
     if (!c->o.max_transactions)
@@ -138,14 +139,16 @@ static int acquire(struct capture *c, struct err *err)
 
 static int recover(struct capture *c, struct err *err)
 {
-    struct recovery_options options = {.kafka = c->o.producer.kafka, .admin = c->admin, .checkpoint_topic = c->checkpoint_topic};
+    struct recovery_options options = {
+        .kafka = c->o.producer.kafka, .admin = c->admin, .checkpoint_topic = c->checkpoint_topic};
 
     enter(c, CAPTURE_RECOVER);
     if (registry_open(&c->registry, &c->o.registry, err) || producer_new(&c->producer, &c->o.producer, err))
         return -1;
     options.registry = c->registry;
     if (recovery_new(&c->recovery, &options, err) ||
-        checkpoint_log_read(recovery_consumer(c->recovery), c->checkpoint_topic, c->o.name, &c->checkpoint, &c->has_checkpoint, err))
+        checkpoint_log_read(recovery_consumer(c->recovery), c->checkpoint_topic, c->o.name, &c->checkpoint,
+                            &c->has_checkpoint, err))
         return -1;
     if (!c->has_checkpoint) {
         c->checkpoint.name = xstrdup(c->o.name);
@@ -155,7 +158,8 @@ static int recover(struct capture *c, struct err *err)
     if (recovery_start(c->recovery, &c->checkpoint, err))
         return -1;
     if (recovery_records(c->recovery))
-        log_info("capture", "%s: read back %" PRIu64 " records beyond the checkpoint", c->o.name, recovery_records(c->recovery));
+        log_info("capture", "%s: read back %" PRIu64 " records beyond the checkpoint", c->o.name,
+                 recovery_records(c->recovery));
     return 0;
 }
 
@@ -185,7 +189,8 @@ static int parse_start(const char *text, struct start_point *out, struct positio
         if (colon[1] >= '0' && colon[1] <= '9' && !*end)
             return 0;
     }
-    return err_set(err, ERR_CONFIG, "The start position \"%.200s\" is none of earliest, latest, gtid:SET, file:NAME:OFFSET.", text);
+    return err_set(err, ERR_CONFIG,
+                   "The start position \"%.200s\" is none of earliest, latest, gtid:SET, file:NAME:OFFSET.", text);
 }
 
 static void set_source(struct capture *c, struct event_source *source)
@@ -206,7 +211,8 @@ static void interrupt(void *arg)
     pthread_mutex_unlock(&c->lock);
 }
 
-/* Opens the source after the newest complete transaction of this run, else of the checkpoint, else where the options say. */
+/* Opens the source after the newest complete transaction of this run, else of the checkpoint, else where the options
+ * say. */
 static int connect_source(struct capture *c, struct position *at, struct err *err)
 {
     const struct position *known = c->stream ? stream_position(c->stream) : NULL;
@@ -254,14 +260,26 @@ static void disconnect(struct capture *c)
 
 static int start_threads(struct capture *c, struct err *err)
 {
-    struct ack_thread_options options = {.producer = c->producer, .kafka = &c->o.producer.kafka,
-                                         .checkpoint_topic = c->checkpoint_topic, .base = &c->checkpoint, .lease = c->lease,
-                                         .interval_ms = c->o.checkpoint_interval_ms, .max_transactions = c->o.max_transactions,
-                                         .interrupt = interrupt, .interrupt_arg = c};
-    struct topic_book_options book = {.prefix = c->o.prefix, .admin = c->admin, .producer = c->producer, .recovery = c->recovery,
-                                      .partitions = c->o.partitions, .replication = c->o.replication,
+    struct ack_thread_options options = {.producer = c->producer,
+                                         .kafka = &c->o.producer.kafka,
+                                         .checkpoint_topic = c->checkpoint_topic,
+                                         .base = &c->checkpoint,
+                                         .lease = c->lease,
+                                         .interval_ms = c->o.checkpoint_interval_ms,
+                                         .max_transactions = c->o.max_transactions,
+                                         .interrupt = interrupt,
+                                         .interrupt_arg = c};
+    struct topic_book_options book = {.prefix = c->o.prefix,
+                                      .admin = c->admin,
+                                      .producer = c->producer,
+                                      .recovery = c->recovery,
+                                      .partitions = c->o.partitions,
+                                      .replication = c->o.replication,
                                       .retention_ms = c->o.retention_ms};
-    struct stream_options stream = {.capture = &c->o, .filter = c->filter, .producer = c->producer, .registry = c->registry,
+    struct stream_options stream = {.capture = &c->o,
+                                    .filter = c->filter,
+                                    .producer = c->producer,
+                                    .registry = c->registry,
                                     .recovery = c->recovery};
 
     if (ack_thread_start(&c->acks, &options, err))
@@ -277,8 +295,8 @@ static int start_threads(struct capture *c, struct err *err)
     return 0;
 }
 
-/* A start position that moves ("latest") must be held fast before the first record leaves, or a crash would lose what lies
- * between two starts. */
+/* A start position that moves ("latest") must be held fast before the first record leaves, or a crash would lose what
+ * lies between two starts. */
 static int hold_first_position(struct capture *c, const struct position *at, struct err *err)
 {
     uint64_t tag;
@@ -323,7 +341,8 @@ static int stream_all(struct capture *c, struct err *err)
                 goto out;
             rc = -1;
         }
-        if (stop_requested() || err_class(err) != ERR_CLASS_RETRY || c->o.n_source_files || ack_thread_failed(c->acks, err))
+        if (stop_requested() || err_class(err) != ERR_CLASS_RETRY || c->o.n_source_files ||
+            ack_thread_failed(c->acks, err))
             goto out;
         if (stream_transactions(c->stream) > transactions)
             delay_ms = BACKOFF_FIRST_MS;

@@ -1,12 +1,13 @@
 /* capture: the replication half: source events in, acknowledged records and checkpoints out.
  *
- * States: ACQUIRE (lease) -> RECOVER (checkpoint, read back the topics' tails) -> CONNECT -> STREAM -> (error: back off, CONNECT)
- * -> STOP. Two threads: the stream thread reads, decodes, encodes and produces (owns decoder, codecs, event source); the ack
- * thread takes delivery reports and writes checkpoints. They share the ack window under one mutex, taken once per transaction and
- * once per batch of reports.
- * Per table shape: topic made or opened, schemas registered once, ids cached. Table filter before any work. Keys, tombstones,
- * transaction topic, truncate and schema-change events as DESIGN section 5.
- * Never includes sink/ or merge/. Errors: RETRY classes are retried inside; others end the run with the position in the text. */
+ * States: ACQUIRE (lease) -> RECOVER (checkpoint, read back the topics' tails) -> CONNECT -> STREAM -> (error: back
+ * off, CONNECT)
+ * -> STOP. Two threads: the stream thread reads, decodes, encodes and produces (owns decoder, codecs, event source);
+ * the ack thread takes delivery reports and writes checkpoints. They share the ack window under one mutex, taken once
+ * per transaction and once per batch of reports. Per table shape: topic made or opened, schemas registered once, ids
+ * cached. Table filter before any work. Keys, tombstones, transaction topic, truncate and schema-change events as
+ * DESIGN section 5. Never includes sink/ or merge/. Errors: RETRY classes are retried inside; others end the run with
+ * the position in the text. */
 #ifndef PILLION_CAPTURE_CAPTURE_H
 #define PILLION_CAPTURE_CAPTURE_H
 
@@ -18,7 +19,7 @@
 #include "registry/registry.h"
 
 struct capture_key_rule {
-    const char *table;              /* db.table */
+    const char *table; /* db.table */
     const char *const *columns;
     size_t n_columns;
 };
@@ -27,12 +28,13 @@ struct capture_options {
     const char *name;
     const char *prefix;
     struct event_source_options source;
-    const char *const *source_files; /* binlog files instead of a server: replay into the topics, ends with the last file */
+    const char *const
+        *source_files; /* binlog files instead of a server: replay into the topics, ends with the last file */
     size_t n_source_files;
-    const char *start;              /* earliest, latest, gtid:SET, file:NAME:OFFSET; used only without a checkpoint */
-    const char *const *include;     /* POSIX extended regular expressions on db.table; none: all but system databases */
+    const char *start;          /* earliest, latest, gtid:SET, file:NAME:OFFSET; used only without a checkpoint */
+    const char *const *include; /* POSIX extended regular expressions on db.table; none: all but system databases */
     size_t n_include;
-    const char *const *exclude;     /* none: the helper tables of online schema change tools, table_filter.h */
+    const char *const *exclude; /* none: the helper tables of online schema change tools, table_filter.h */
     size_t n_exclude;
     struct producer_options producer;
     struct registry_options registry;
@@ -48,8 +50,8 @@ struct capture_options {
     int checkpoint_interval_ms;
     const struct capture_key_rule *keys;
     size_t n_keys;
-    size_t max_transactions;        /* in flight */
-    bool until_caught_up;           /* end when the source's position at the start is published (tests, CI, backfills) */
+    size_t max_transactions; /* in flight */
+    bool until_caught_up;    /* end when the source's position at the start is published (tests, CI, backfills) */
     /* A mock cluster must not be overrun: called before sending when it is set; true: wait. */
     bool (*hold)(void *arg);
     void *hold_arg;
@@ -57,7 +59,14 @@ struct capture_options {
 
 struct capture;
 
-enum capture_state { CAPTURE_ACQUIRE, CAPTURE_RECOVER, CAPTURE_CONNECT, CAPTURE_STREAM, CAPTURE_BACKOFF, CAPTURE_STOPPED };
+enum capture_state {
+    CAPTURE_ACQUIRE,
+    CAPTURE_RECOVER,
+    CAPTURE_CONNECT,
+    CAPTURE_STREAM,
+    CAPTURE_BACKOFF,
+    CAPTURE_STOPPED
+};
 
 int capture_new(struct capture **out, const struct capture_options *options, struct err *err);
 /* Blocks until stop_requested, the bounded end, or an error. Flushes and writes a last checkpoint. */

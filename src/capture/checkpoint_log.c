@@ -23,8 +23,10 @@ int checkpoint_log_ensure(struct admin_client *a, const char *topic, int replica
     if (admin_client_ensure_topic(a, &spec, &partitions, err))
         return -1;
     if (partitions != 1)
-        return err_set(err, ERR_CHECKPOINT, "Topic %s has %d partitions and must have one; delete it, and set the position with "
-                       "`pillion position set`.", topic, partitions);
+        return err_set(err, ERR_CHECKPOINT,
+                       "Topic %s has %d partitions and must have one; delete it, and set the position with "
+                       "`pillion position set`.",
+                       topic, partitions);
     return 0;
 }
 
@@ -72,7 +74,8 @@ out:
     return rc;
 }
 
-int checkpoint_log_write(const struct kafka_options *kafka, const char *topic, const struct checkpoint *c, struct err *err)
+int checkpoint_log_write(const struct kafka_options *kafka, const char *topic, const struct checkpoint *c,
+                         struct err *err)
 {
     struct producer_options options = {.kafka = *kafka, .record_max = CHECKPOINT_BYTES_MAX};
     int64_t end = clock_mono_us() + WRITE_MS * INT64_C(1000);
@@ -83,7 +86,8 @@ int checkpoint_log_write(const struct kafka_options *kafka, const char *topic, c
     int rc = -1, n = 0;
 
     buf_init(&value, CHECKPOINT_BYTES_MAX);
-    if (checkpoint_encode(c, &value, err) || producer_new(&p, &options, err) || producer_topic_open(p, topic, &t, err) ||
+    if (checkpoint_encode(c, &value, err) || producer_new(&p, &options, err) ||
+        producer_topic_open(p, topic, &t, err) ||
         producer_send(p, t, 0, c->name, strlen(c->name), value.data, value.len, NULL, 0, 1, err))
         goto out;
     while (!n) {

@@ -1,5 +1,5 @@
-/* checkpoint_log: the compacted topic `<prefix>.pillion.checkpoint`: one partition, key = the capture's name, value = the newest
- * checkpoint of it. For capture's start, and for `position show`, `position set` and `status`.
+/* checkpoint_log: the compacted topic `<prefix>.pillion.checkpoint`: one partition, key = the capture's name, value =
+ * the newest checkpoint of it. For capture's start, and for `position show`, `position set` and `status`.
  *
  * It does not know how a checkpoint comes about. Thread: any, one call at a time. Errors: kafka/'s; ERR_CHECKPOINT. */
 #ifndef PILLION_CAPTURE_CHECKPOINT_LOG_H
@@ -17,6 +17,7 @@ int checkpoint_log_ensure(struct admin_client *a, const char *topic, int replica
 int checkpoint_log_read(struct consumer *c, const char *topic, const char *name, struct checkpoint *out, bool *found,
                         struct err *err);
 /* Writes one and waits for its acknowledgement; for `position set`, not while a capture of that name runs. */
-int checkpoint_log_write(const struct kafka_options *kafka, const char *topic, const struct checkpoint *c, struct err *err);
+int checkpoint_log_write(const struct kafka_options *kafka, const char *topic, const struct checkpoint *c,
+                         struct err *err);
 
 #endif

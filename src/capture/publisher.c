@@ -26,7 +26,7 @@ int publisher_send(struct publisher *p, const struct publication *r, struct err 
         p->calls++;
         return 0;
     }
-    if (p->published &&
+    if (!published_empty(p->published) &&
         published_has(p->published, producer_topic_name(r->topic), r->partition, &p->gtid, r->place)) {
         p->calls++;
         p->skipped++;

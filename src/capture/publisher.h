@@ -1,9 +1,10 @@
-/* publisher: the one door through which capture's records leave for Kafka: it leaves out what is there already, and counts.
+/* publisher: the one door through which capture's records leave for Kafka: it leaves out what is there already, and
+ * counts.
  *
- * Two reasons to leave a record out. After a restart: `published` knows it from the topic's tail (C2). After a lost connection in
- * mid-transaction: the transaction is read again from its beginning, and the first `resume` records of it were sent by this
- * process before; the order of records within a transaction is the same at every reading, so counting calls is enough.
- * It knows no Avro and no binlog. Thread: the stream thread. Errors: producer.h's; ERR_STOPPED. */
+ * Two reasons to leave a record out. After a restart: `published` knows it from the topic's tail (C2). After a lost
+ * connection in mid-transaction: the transaction is read again from its beginning, and the first `resume` records of it
+ * were sent by this process before; the order of records within a transaction is the same at every reading, so counting
+ * calls is enough. It knows no Avro and no binlog. Thread: the stream thread. Errors: producer.h's; ERR_STOPPED. */
 #ifndef PILLION_CAPTURE_PUBLISHER_H
 #define PILLION_CAPTURE_PUBLISHER_H
 
@@ -14,16 +15,16 @@
 #include "kafka/producer.h"
 
 struct publisher {
-    struct producer *producer;    /* borrowed */
-    struct published *published;  /* borrowed; NULL when there is nothing to leave out */
-    bool (*hold)(void *arg);      /* NULL, or true: wait */
+    struct producer *producer;   /* borrowed */
+    struct published *published; /* borrowed */
+    bool (*hold)(void *arg);     /* NULL, or true: wait */
     void *hold_arg;
-    uint64_t tag;                 /* of the open transaction; the caller sets it */
-    struct gtid gtid;             /* of the open transaction */
-    uint64_t calls;               /* records of it so far */
-    uint64_t resume;              /* so many of them were sent before the connection was lost */
-    uint64_t sent;                /* records of the tag handed to Kafka; the caller clears it when it has told the ack window */
-    uint64_t bytes, skipped;      /* totals not yet in the metrics */
+    uint64_t tag;     /* of the open transaction; the caller sets it */
+    struct gtid gtid; /* of the open transaction */
+    uint64_t calls;   /* records of it so far */
+    uint64_t resume;  /* so many of them were sent before the connection was lost */
+    uint64_t sent;    /* records of the tag handed to Kafka; the caller clears it when it has told the ack window */
+    uint64_t bytes, skipped; /* totals not yet in the metrics */
     uint64_t all_records, all_bytes, all_skipped;
 };
 

@@ -149,7 +149,8 @@ static int use_gtid(struct recovery *r, const char *text, size_t len, struct err
         r->gtid_text[0] = '\0';
         return -1;
     }
-    r->covered = r->checkpoint && r->checkpoint->position.gtids && gtid_set_contains(r->checkpoint->position.gtids, &r->gtid);
+    r->covered =
+        r->checkpoint && r->checkpoint->position.gtids && gtid_set_contains(r->checkpoint->position.gtids, &r->gtid);
     return 0;
 }
 
@@ -203,9 +204,10 @@ static int take(void *arg, const struct record *record, struct err *err)
         if (err_class(err) == ERR_CLASS_DATA && err) {
             struct err cause = *err;
 
-            err_set(err, ERR_CHECKPOINT, "Topic %s, partition %d, offset %lld holds a record that this capture cannot have written: "
-                    "%.300s. Give capture topics of its own, or another prefix.", record->topic, (int)record->partition,
-                    (long long)record->offset, cause.text);
+            err_set(err, ERR_CHECKPOINT,
+                    "Topic %s, partition %d, offset %lld holds a record that this capture cannot have written: "
+                    "%.300s. Give capture topics of its own, or another prefix.",
+                    record->topic, (int)record->partition, (long long)record->offset, cause.text);
         }
         return -1;
     }
@@ -226,9 +228,10 @@ static struct known_topic *add_known(struct recovery *r, const char *name, size_
 
 static int partitions_changed(const char *topic, size_t was, int is, struct err *err)
 {
-    return err_set(err, ERR_EPOCH, "Topic %s had %zu partitions at the newest checkpoint and has %d now: keys would move to other "
-                   "partitions and lose their order. Make the topic anew with %zu, or capture under another prefix.", topic, was,
-                   is, was);
+    return err_set(err, ERR_EPOCH,
+                   "Topic %s had %zu partitions at the newest checkpoint and has %d now: keys would move to other "
+                   "partitions and lose their order. Make the topic anew with %zu, or capture under another prefix.",
+                   topic, was, is, was);
 }
 
 /* The watermarks of a topic against the checkpoint's ends. *anew: it was made again since. */
@@ -311,7 +314,8 @@ static int64_t *copy_of(const int64_t *numbers, size_t n)
     return xmemdup(numbers, n * sizeof(*numbers));
 }
 
-int recovery_topic(struct recovery *r, const char *topic, int partitions, int64_t **ends, int64_t **highs, struct err *err)
+int recovery_topic(struct recovery *r, const char *topic, int partitions, int64_t **ends, int64_t **highs,
+                   struct err *err)
 {
     struct known_topic *k = NULL;
     struct topic_tail_part *parts;

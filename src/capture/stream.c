@@ -26,7 +26,8 @@ struct stream {
     struct transaction_feed *feed;
 
     bool in_transaction;
-    bool pass_over; /* the open transaction is in the checkpoint's position */
+    bool unsettled;      /* checkpoints still name the ends that the former one had */
+    bool pass_over;      /* the open transaction is in the checkpoint's position */
     uint64_t statements; /* in the open transaction */
     struct gtid resume_gtid;
     struct position position;
@@ -45,15 +46,23 @@ struct stream *stream_new(const struct stream_options *options)
     struct stream *s = xcalloc(1, sizeof(*s));
 
     s->o = *options;
-    s->publisher = (struct publisher){.producer = options->producer, .hold = c->hold, .hold_arg = c->hold_arg};
-    if (!published_empty(recovery_published(options->recovery)))
-        s->publisher.published = recovery_published(options->recovery);
+    s->publisher = (struct publisher){.producer = options->producer,
+                                      .hold = c->hold,
+                                      .hold_arg = c->hold_arg,
+                                      .published = recovery_published(options->recovery)};
     s->publisher.tag = ack_thread_tag(options->acks);
-    s->routes = table_routes_new(&(struct table_routes_options){.capture = c, .filter = options->filter, .topics = options->topics,
-                                                                .registry = options->registry, .publisher = &s->publisher});
-    s->feed = transaction_feed_new(&(struct transaction_feed_options){
-        .transactions = c->transaction_topic, .schema_changes = c->schema_change_topic, .filter = options->filter,
-        .topics = options->topics, .registry = options->registry, .publisher = &s->publisher});
+    s->routes = table_routes_new(&(struct table_routes_options){.capture = c,
+                                                                .filter = options->filter,
+                                                                .topics = options->topics,
+                                                                .registry = options->registry,
+                                                                .publisher = &s->publisher});
+    s->feed = transaction_feed_new(&(struct transaction_feed_options){.transactions = c->transaction_topic,
+                                                                      .schema_changes = c->schema_change_topic,
+                                                                      .filter = options->filter,
+                                                                      .topics = options->topics,
+                                                                      .registry = options->registry,
+                                                                      .publisher = &s->publisher});
+    s->unsettled = true;
     position_init(&s->position);
     pthread_mutex_init(&s->lock, NULL);
     return s;
@@ -101,10 +110,12 @@ static int on_begin(struct stream *s, const struct change_source *source, struct
         char was[GTID_TEXT];
 
         (void)gtid_format(&s->resume_gtid, was);
-        return err_set(err, ERR_POSITION_FOREIGN, "The connection was lost inside transaction %s, of which %" PRIu64 " records are "
-                       "in the topics, and the server goes on with %s instead: it has lost that transaction. Make sure which "
-                       "server is right; then set a position with `pillion position set`.", was, s->publisher.resume,
-                       source->gtid_text);
+        return err_set(
+            err, ERR_POSITION_FOREIGN,
+            "The connection was lost inside transaction %s, of which %" PRIu64 " records are "
+            "in the topics, and the server goes on with %s instead: it has lost that transaction. Make sure which "
+            "server is right; then set a position with `pillion position set`.",
+            was, s->publisher.resume, source->gtid_text);
     }
     s->in_transaction = true;
     s->statements = 0;
@@ -114,26 +125,13 @@ static int on_begin(struct stream *s, const struct change_source *source, struct
     return 0;
 }
 
-/* A topic that is opened late may bring in records to leave out. */
-static void look_for_published(struct stream *s)
-{
-    struct published *p = recovery_published(s->o.recovery);
-
-    s->publisher.published = published_empty(p) ? NULL : p;
-}
-
 static int find_route(struct stream *s, const struct table_map *map, struct table_route **out, struct err *err)
 {
     enum gtid_flavor flavor = s->publisher.gtid.flavor;
-    const struct table_route *before = *out;
 
     if (flavor == GTID_FILE && s->position.flavor == GTID_MARIADB)
         flavor = GTID_MARIADB;
-    if (table_routes_find(s->routes, map, flavor, out, err))
-        return -1;
-    if (*out != before)
-        look_for_published(s);
-    return 0;
+    return table_routes_find(s->routes, map, flavor, out, err);
 }
 
 static int on_rows(struct stream *s, struct item *item, struct err *err)
@@ -164,9 +162,10 @@ static int on_statement(struct stream *s, const struct item *item, struct err *e
     struct table_route *route;
 
     if (t->kind == STATEMENT_DML)
-        return err_set(err, ERR_UNSUPPORTED, "%s:%" PRIu64 " holds the statement %.120s instead of the rows that it changed; run SET "
-                       "GLOBAL binlog_format=ROW on the source, and backfill the tables that were changed so.", item->source->file,
-                       item->source->offset, t->sql);
+        return err_set(err, ERR_UNSUPPORTED,
+                       "%s:%" PRIu64 " holds the statement %.120s instead of the rows that it changed; run SET "
+                       "GLOBAL binlog_format=ROW on the source, and backfill the tables that were changed so.",
+                       item->source->file, item->source->offset, t->sql);
     if (s->pass_over)
         return 0;
     if (t->kind == STATEMENT_TRUNCATE_TABLE && t->table && *t->table && database &&
@@ -178,8 +177,11 @@ static int on_statement(struct stream *s, const struct item *item, struct err *e
                 return -1;
             transaction_feed_count(s->feed, table_route_name(route), 1);
         } else {
-            log_warn("capture", "table %s.%s is truncated at %s:%" PRIu64 ", and none of its rows came since the start: its shape is not "
-                     "known, so no truncate event is in its topic", database, t->table, item->source->file, item->source->offset);
+            log_warn("capture",
+                     "table %s.%s is truncated at %s:%" PRIu64
+                     ", and none of its rows came since the start: its shape is not "
+                     "known, so no truncate event is in its topic",
+                     database, t->table, item->source->file, item->source->offset);
         }
     }
     s->statements++;
@@ -212,6 +214,10 @@ static int on_commit(struct stream *s, const struct change_source *source, struc
 {
     const struct position *after = decoder_position(s->decoder);
 
+    if (s->pass_over) { /* the position must not go back behind the checkpoint's, whose ends would be too far then */
+        s->in_transaction = false;
+        return 0;
+    }
     if (transaction_feed_commit(s->feed, source, err))
         return -1;
     if (FAULT("capture.commit"))
@@ -225,11 +231,13 @@ static int on_commit(struct stream *s, const struct change_source *source, struc
     s->transactions++;
     s->new_transactions++;
     publisher_count(&s->publisher);
-    if (s->publisher.published) {
+    if (!published_empty(s->publisher.published)) {
         published_committed(s->publisher.published);
-        look_for_published(s);
-        if (!s->publisher.published)
-            topic_book_settle(s->o.topics);
+        s->unsettled = true;
+    }
+    if (s->unsettled && published_empty(s->publisher.published)) {
+        topic_book_settle(s->o.topics);
+        s->unsettled = false;
     }
     show(s, source->commit_us);
     return 0;
@@ -331,8 +339,10 @@ int stream_run(struct stream *s, struct event_source *source, const struct posit
         ask_lag(s, source);
     }
     if (s->in_transaction)
-        return err_set(err, ERR_TRUNCATED, "The binlog ends inside transaction %s; what was read of it is in the topics, and its rest "
-                       "is published when it can be read.", s->counters.newest_gtid);
+        return err_set(err, ERR_TRUNCATED,
+                       "The binlog ends inside transaction %s; what was read of it is in the topics, and its rest "
+                       "is published when it can be read.",
+                       s->counters.newest_gtid);
     show(s, 0);
     return 0;
 }

@@ -1,10 +1,10 @@
 /* stream: the stream thread's loop: fetch, decode, route, publish, commit to the ack window.
  *
- * It keeps what must outlive a lost connection: the position after the newest complete transaction, and how far the open one was
- * sent, so that the next stream_run reads it again from its beginning and sends what is missing (never a record twice).
- * A transaction of the checkpoint's position that comes again (binlog files have no start position) is read and not published.
- * Thread: one, the caller's; stream_counters from any. Errors: those of decoder, routes and producer; ERR_POSITION_FOREIGN when
- * the server does not continue with the transaction that was open. */
+ * It keeps what must outlive a lost connection: the position after the newest complete transaction, and how far the
+ * open one was sent, so that the next stream_run reads it again from its beginning and sends what is missing (never a
+ * record twice). A transaction of the checkpoint's position that comes again (binlog files have no start position) is
+ * read and not published. Thread: one, the caller's; stream_counters from any. Errors: those of decoder, routes and
+ * producer; ERR_POSITION_FOREIGN when the server does not continue with the transaction that was open. */
 #ifndef PILLION_CAPTURE_STREAM_H
 #define PILLION_CAPTURE_STREAM_H
 

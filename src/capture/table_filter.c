@@ -28,15 +28,16 @@ static int compile(regex_t **out, size_t *n_out, const char *const *patterns, si
         free(whole);
         if (code) {
             regerror(code, &(*out)[*n_out], reason, sizeof(reason));
-            return err_set(err, ERR_CONFIG, "\"%.200s\" is no regular expression (%s); write one for database.table, with a dot as \\.",
+            return err_set(err, ERR_CONFIG,
+                           "\"%.200s\" is no regular expression (%s); write one for database.table, with a dot as \\.",
                            pattern, reason);
         }
     }
     return 0;
 }
 
-int table_filter_new(struct table_filter **out, const char *const *include, size_t n_include, const char *const *exclude,
-                     size_t n_exclude, struct err *err)
+int table_filter_new(struct table_filter **out, const char *const *include, size_t n_include,
+                     const char *const *exclude, size_t n_exclude, struct err *err)
 {
     struct table_filter *f = xcalloc(1, sizeof(*f));
 

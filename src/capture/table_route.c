@@ -81,14 +81,16 @@ static int choose_key(const struct capture_options *o, const char *name, struct 
 {
     for (size_t i = 0; i < o->n_keys; i++)
         if (!strcmp(o->keys[i].table, name) && table_schema_set_key(schema, o->keys[i].columns, o->keys[i].n_columns))
-            return err_set(err, ERR_CONFIG, "The key that is configured for table %s names a column that it does not have; correct the "
-                           "rule.", name);
+            return err_set(err, ERR_CONFIG,
+                           "The key that is configured for table %s names a column that it does not have; correct the "
+                           "rule.",
+                           name);
     return 0;
 }
 
 /* One schema; a refusal names the subject, the registry's reason and the remedy. */
-static int register_schema(struct table_routes *r, const char *topic, const char *what, const char *schema, uint32_t *id,
-                           struct err *err)
+static int register_schema(struct table_routes *r, const char *topic, const char *what, const char *schema,
+                           uint32_t *id, struct err *err)
 {
     char *subject = xasprintf("%s-%s", topic, what);
     int rc = registry_register(r->o.registry, subject, schema, id, err);
@@ -134,8 +136,8 @@ static int open_codec(struct table_route *t, enum gtid_flavor flavor, struct err
     return 0;
 }
 
-static int route_new(struct table_route **out, struct table_routes *r, const struct table_map *map, enum gtid_flavor flavor,
-                     struct err *err)
+static int route_new(struct table_route **out, struct table_routes *r, const struct table_map *map,
+                     enum gtid_flavor flavor, struct err *err)
 {
     static const char *const ops[OPS] = {"c", "u", "d", "t"};
     struct table_route *t = xcalloc(1, sizeof(*t));
@@ -160,8 +162,8 @@ static int route_new(struct table_route **out, struct table_routes *r, const str
     return 0;
 }
 
-int table_routes_find(struct table_routes *r, const struct table_map *map, enum gtid_flavor flavor, struct table_route **out,
-                      struct err *err)
+int table_routes_find(struct table_routes *r, const struct table_map *map, enum gtid_flavor flavor,
+                      struct table_route **out, struct err *err)
 {
     size_t bucket;
 
@@ -229,16 +231,20 @@ static int send_record(struct table_route *t, const struct change_source *source
 {
     const struct capture_options *o = t->routes->o.capture;
     struct publisher *p = t->routes->o.publisher;
-    struct publication out = {.topic = t->topic, .key = record->key, .key_len = record->key_len, .value = record->value,
-                              .value_len = record->value_len, .place = table_record_place(index, record->op)};
+    struct publication out = {.topic = t->topic,
+                              .key = record->key,
+                              .key_len = record->key_len,
+                              .value = record->value,
+                              .value_len = record->value_len,
+                              .place = table_record_place(index, record->op)};
     struct headers h;
 
     h.n = 0;
     if (o->profile == AVRO_PROFILE_DEBEZIUM) {
         put_identity(&h, source, index);
         if (other)
-            h.list[h.n++] = (struct kafka_header){record->op == 'd' ? "__debezium.newkey" : "__debezium.oldkey", other->key,
-                                                  other->key_len};
+            h.list[h.n++] = (struct kafka_header){record->op == 'd' ? "__debezium.newkey" : "__debezium.oldkey",
+                                                  other->key, other->key_len};
     }
     out.headers = h.list;
     out.n_headers = h.n;
@@ -273,7 +279,8 @@ static int pass_over(struct table_route *t, struct rows *rows, struct err *err)
 
     for (; rows_left(rows); rows->row++, n++)
         for (int i = 0; i < 2; i++)
-            if (images[i] && (row_image_begin(&image, rows, images[i], err) || row_image_skip(&image, rows->table, err)))
+            if (images[i] &&
+                (row_image_begin(&image, rows, images[i], err) || row_image_skip(&image, rows->table, err)))
                 return err_prefix(err, "table %s", t->name);
     metric_add(t->filtered, n);
     return 0;

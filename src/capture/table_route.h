@@ -1,11 +1,12 @@
-/* table_route: from a table map to where its rows go: the filter's decision, topic, codec, schema ids; and a row's way through them.
+/* table_route: from a table map to where its rows go: the filter's decision, topic, codec, schema ids; and a row's way
+ * through them.
  *
- * Made once per table map (the decoder parses equal ones once), found again by its address: the route keeps the table map, so an
- * address cannot come to mean another. A new shape of a table is a new table map, thus a new route on the same topic: its schemas
- * are registered as the next version. Routes are forgotten all together when there are more than TABLE_ROUTES_MAX.
- * Identity (C2): in the envelope (profile native); in the header `pillion.id` of tombstones and of all records of profile debezium.
- * Thread: the stream thread. Errors: table_codec.h's, registry.h's (ERR_REGISTRY_REJECTED names subject, reason and remedy),
- * topic_book.h's, each with the table's name. */
+ * Made once per table map (the decoder parses equal ones once), found again by its address: the route keeps the table
+ * map, so an address cannot come to mean another. A new shape of a table is a new table map, thus a new route on the
+ * same topic: its schemas are registered as the next version. Routes are forgotten all together when there are more
+ * than TABLE_ROUTES_MAX. Identity (C2): in the envelope (profile native); in the header `pillion.id` of tombstones and
+ * of all records of profile debezium. Thread: the stream thread. Errors: table_codec.h's, registry.h's
+ * (ERR_REGISTRY_REJECTED names subject, reason and remedy), topic_book.h's, each with the table's name. */
 #ifndef PILLION_CAPTURE_TABLE_ROUTE_H
 #define PILLION_CAPTURE_TABLE_ROUTE_H
 
@@ -31,8 +32,8 @@ struct table_routes *table_routes_new(const struct table_routes_options *options
 void table_routes_free(struct table_routes *r);
 
 /* The route of a table map; flavor: whose GTIDs the stream has (the schemas name the vendor). */
-int table_routes_find(struct table_routes *r, const struct table_map *map, enum gtid_flavor flavor, struct table_route **out,
-                      struct err *err);
+int table_routes_find(struct table_routes *r, const struct table_map *map, enum gtid_flavor flavor,
+                      struct table_route **out, struct err *err);
 /* The newest route of a table by name, or NULL: none of its rows came yet. */
 struct table_route *table_routes_by_name(struct table_routes *r, const char *database, const char *table);
 bool table_route_captured(const struct table_route *t);

@@ -41,7 +41,9 @@ void topic_book_free(struct topic_book *b)
 
 static int open_page(struct topic_book *b, struct page *page, int partitions, struct err *err)
 {
-    struct topic_spec spec = {.name = page->name, .partitions = partitions, .replication = b->o.replication,
+    struct topic_spec spec = {.name = page->name,
+                              .partitions = partitions,
+                              .replication = b->o.replication,
                               .retention_ms = b->o.retention_ms};
     int64_t *ends = NULL;
     int is = 0;
@@ -63,7 +65,8 @@ static int open_topic(struct topic_book *b, char *name, const char *owner, int p
 
     *out = NULL;
     if (strlen(name) > TOPIC_NAME_MAX) {
-        err_set(err, ERR_CONFIG, "Topic name %.300s is longer than %d characters; shorten the prefix.", name, TOPIC_NAME_MAX);
+        err_set(err, ERR_CONFIG, "Topic name %.300s is longer than %d characters; shorten the prefix.", name,
+                TOPIC_NAME_MAX);
         free(name);
         return -1;
     }
@@ -71,8 +74,10 @@ static int open_topic(struct topic_book *b, char *name, const char *owner, int p
         if (strcmp(b->pages[i].name, name) != 0)
             continue;
         if (strcmp(b->pages[i].owner, owner) != 0) {
-            err_set(err, ERR_CONFIG, "Tables %.300s and %.300s would share the topic %s; leave one out with the table filter, or rename "
-                    "it.", b->pages[i].owner, owner, name);
+            err_set(err, ERR_CONFIG,
+                    "Tables %.300s and %.300s would share the topic %s; leave one out with the table filter, or rename "
+                    "it.",
+                    b->pages[i].owner, owner, name);
             free(name);
             return -1;
         }
@@ -91,7 +96,8 @@ static int open_topic(struct topic_book *b, char *name, const char *owner, int p
     return 0;
 }
 
-int topic_book_table(struct topic_book *b, const char *database, const char *table, struct producer_topic **out, struct err *err)
+int topic_book_table(struct topic_book *b, const char *database, const char *table, struct producer_topic **out,
+                     struct err *err)
 {
     char *name = xasprintf("%s.%s.%s", b->o.prefix, database, table), *owner = xasprintf("%s.%s", database, table);
     int rc;

@@ -44,7 +44,8 @@ static size_t find_part(struct reading *r, const struct record *record)
     return r->n;
 }
 
-static int take_batch(struct reading *r, const struct record_batch *batch, topic_tail_fn *fn, void *arg, struct err *err)
+static int take_batch(struct reading *r, const struct record_batch *batch, topic_tail_fn *fn, void *arg,
+                      struct err *err)
 {
     for (size_t k = 0; k < record_batch_count(batch); k++) {
         const struct record *record = record_batch_at(batch, k);
@@ -105,9 +106,11 @@ int topic_tail_read(struct consumer *c, const struct topic_tail_part *parts, siz
 
             while (i + 1 < n && r.next[i] >= parts[i].high)
                 i++;
-            err_set(err, ERR_KAFKA, "Topic %s, partition %d ends at offset %lld, but nothing came after %lld for %d s; look at the "
-                    "broker, and whether another program writes to the topic.", parts[i].topic, (int)parts[i].partition,
-                    (long long)parts[i].high, (long long)r.next[i], TOPIC_TAIL_IDLE_MS / 1000);
+            err_set(err, ERR_KAFKA,
+                    "Topic %s, partition %d ends at offset %lld, but nothing came after %lld for %d s; look at the "
+                    "broker, and whether another program writes to the topic.",
+                    parts[i].topic, (int)parts[i].partition, (long long)parts[i].high, (long long)r.next[i],
+                    TOPIC_TAIL_IDLE_MS / 1000);
             goto out;
         }
     }

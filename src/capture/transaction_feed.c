@@ -10,15 +10,17 @@
 #include "base/clock.h"
 #include "base/mem.h"
 
-static const char key_schema[] =
-    "{\"type\":\"record\",\"name\":\"TransactionMetadataKey\",\"namespace\":\"io.debezium.connector.common\",\"fields\":["
-    "{\"name\":\"id\",\"type\":\"string\"}],\"connect.version\":1,"
-    "\"connect.name\":\"io.debezium.connector.common.TransactionMetadataKey\"}";
+static const char key_schema[] = "{\"type\":\"record\",\"name\":\"TransactionMetadataKey\",\"namespace\":\"io.debezium."
+                                 "connector.common\",\"fields\":["
+                                 "{\"name\":\"id\",\"type\":\"string\"}],\"connect.version\":1,"
+                                 "\"connect.name\":\"io.debezium.connector.common.TransactionMetadataKey\"}";
 static const char value_schema[] =
-    "{\"type\":\"record\",\"name\":\"TransactionMetadataValue\",\"namespace\":\"io.debezium.connector.common\",\"fields\":["
+    "{\"type\":\"record\",\"name\":\"TransactionMetadataValue\",\"namespace\":\"io.debezium.connector.common\","
+    "\"fields\":["
     "{\"name\":\"status\",\"type\":\"string\"},{\"name\":\"id\",\"type\":\"string\"},"
     "{\"name\":\"event_count\",\"type\":[\"null\",\"long\"],\"default\":null},"
-    "{\"name\":\"data_collections\",\"type\":[\"null\",{\"type\":\"array\",\"items\":{\"type\":\"record\",\"name\":\"collection\","
+    "{\"name\":\"data_collections\",\"type\":[\"null\",{\"type\":\"array\",\"items\":{\"type\":\"record\",\"name\":"
+    "\"collection\","
     "\"namespace\":\"event\",\"fields\":[{\"name\":\"data_collection\",\"type\":\"string\"},"
     "{\"name\":\"event_count\",\"type\":\"long\"}],\"connect.version\":1,\"connect.name\":\"event.collection\"}}],"
     "\"default\":null},{\"name\":\"ts_ms\",\"type\":\"long\"}],\"connect.version\":1,"
@@ -122,7 +124,8 @@ static int put_counts(struct transaction_feed *f)
 {
     struct buf *b = &f->value;
 
-    if (put_long(b, 1) || put_long(b, (int64_t)f->rows) || put_long(b, 1) || (f->n_tables && put_long(b, (int64_t)f->n_tables)))
+    if (put_long(b, 1) || put_long(b, (int64_t)f->rows) || put_long(b, 1) ||
+        (f->n_tables && put_long(b, (int64_t)f->n_tables)))
         return -1;
     for (size_t i = 0; i < f->n_tables; i++)
         if (put_text(b, f->tables[i].name) || put_long(b, (int64_t)f->tables[i].rows))
@@ -130,14 +133,21 @@ static int put_counts(struct transaction_feed *f)
     return put_long(b, 0);
 }
 
-static int send_feed(struct transaction_feed *f, struct producer_topic *topic, const char *gtid, uint64_t place, const char *kind,
-                     struct err *err)
+static int send_feed(struct transaction_feed *f, struct producer_topic *topic, const char *gtid, uint64_t place,
+                     const char *kind, struct err *err)
 {
     char identity[GTID_TEXT + 24];
     int n = snprintf(identity, sizeof(identity), "%s#%" PRIu64, gtid, place);
     struct kafka_header headers[] = {{"pillion.id", identity, (size_t)n}, {"pillion.kind", kind, strlen(kind)}};
-    struct publication out = {.topic = topic, .partition = 0, .key = f->key.data, .key_len = f->key.len, .value = f->value.data,
-                              .value_len = f->value.len, .headers = headers, .n_headers = 2, .place = place};
+    struct publication out = {.topic = topic,
+                              .partition = 0,
+                              .key = f->key.data,
+                              .key_len = f->key.len,
+                              .value = f->value.data,
+                              .value_len = f->value.len,
+                              .headers = headers,
+                              .n_headers = 2,
+                              .place = place};
 
     return publisher_send(f->o.publisher, &out, err);
 }
@@ -150,7 +160,8 @@ static int send_boundary(struct transaction_feed *f, const struct change_source 
         put_text(&f->value, status) || put_text(&f->value, source->gtid_text) ||
         (end ? put_counts(f) : put_long(&f->value, 0) || put_long(&f->value, 0)) ||
         put_long(&f->value, source->commit_us / 1000))
-        return err_set(err, ERR_LIMIT, "The record about transaction %s is longer than %d bytes; turn the transaction topic off.",
+        return err_set(err, ERR_LIMIT,
+                       "The record about transaction %s is longer than %d bytes; turn the transaction topic off.",
                        source->gtid_text, VALUE_MAX);
     return send_feed(f, f->transactions, source->gtid_text, end ? UINT64_MAX : 0, status, err);
 }
@@ -181,7 +192,8 @@ static struct table_count *need_table(struct transaction_feed *f, const char *na
         f->tables[f->tables_size++] = (struct table_count){NULL, 0};
     }
     f->tables[f->n_tables].rows = 0;
-    if (!f->tables[f->n_tables].name || strcmp(f->tables[f->n_tables].name, name) != 0) { /* most transactions are alike */
+    if (!f->tables[f->n_tables].name ||
+        strcmp(f->tables[f->n_tables].name, name) != 0) { /* most transactions are alike */
         free(f->tables[f->n_tables].name);
         f->tables[f->n_tables].name = xstrdup(name);
     }
@@ -240,26 +252,28 @@ static int put_change(struct transaction_feed *f, const struct change_source *so
                       const char *database, struct err *err)
 {
     json_t *root = json_pack("{s:{s:s, s:I, s:s, s:s, s:I, s:I, s:I}, s:s, s:s, s:s, s:s%, s:I}", "source", "name",
-                             source->server_name ? source->server_name : "", "server_id", (json_int_t)source->server_id, "gtid",
-                             source->gtid_text, "file", source->file, "pos", (json_int_t)source->offset, "thread",
-                             (json_int_t)source->thread_id, "ts_us", (json_int_t)source->commit_us, "database", database, "table",
-                             s->table ? s->table : "", "kind", kind_name(s->kind), "ddl", s->sql, s->sql_len, "ts_ms",
-                             (json_int_t)(clock_wall_us() / 1000));
+                             source->server_name ? source->server_name : "", "server_id", (json_int_t)source->server_id,
+                             "gtid", source->gtid_text, "file", source->file, "pos", (json_int_t)source->offset,
+                             "thread", (json_int_t)source->thread_id, "ts_us", (json_int_t)source->commit_us,
+                             "database", database, "table", s->table ? s->table : "", "kind", kind_name(s->kind), "ddl",
+                             s->sql, s->sql_len, "ts_ms", (json_int_t)(clock_wall_us() / 1000));
     int rc = 0;
 
     buf_clear(&f->value);
     if (!root)
-        return err_set(err, ERR_VALUE, "The DDL statement at %s:%" PRIu64 " is not UTF-8; turn the schema-change topic off.",
+        return err_set(err, ERR_VALUE,
+                       "The DDL statement at %s:%" PRIu64 " is not UTF-8; turn the schema-change topic off.",
                        source->file, source->offset);
     if (json_dump_callback(root, write_buf, &f->value, JSON_COMPACT | JSON_PRESERVE_ORDER))
-        rc = err_set(err, ERR_LIMIT, "The DDL statement at %s:%" PRIu64 " is longer than %d bytes; turn the schema-change topic off.",
+        rc = err_set(err, ERR_LIMIT,
+                     "The DDL statement at %s:%" PRIu64 " is longer than %d bytes; turn the schema-change topic off.",
                      source->file, source->offset, VALUE_MAX);
     json_decref(root);
     return rc;
 }
 
-int transaction_feed_statement(struct transaction_feed *f, const struct change_source *source, const struct statement *s,
-                               struct err *err)
+int transaction_feed_statement(struct transaction_feed *f, const struct change_source *source,
+                               const struct statement *s, struct err *err)
 {
     const char *database = s->table_database && *s->table_database ? s->table_database : s->database ? s->database : "";
 

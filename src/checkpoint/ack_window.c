@@ -29,7 +29,7 @@ struct topic_slots {
 struct ack_window {
     struct entry *ring; /* rising tags; only the last may be open */
     size_t size, head, count;
-    size_t hint; /* place, from head, of the entry that was found last */
+    size_t hint;         /* place, from head, of the entry that was found last */
     uint64_t newest_tag; /* given by begin */
     uint64_t committed_tag;
     struct position committed_at;
@@ -91,8 +91,8 @@ static struct entry *open_entry(const struct ack_window *w)
     return last && !last->committed ? last : NULL;
 }
 
-/* Tags rise but are not dense (empty transactions leave no entry). Reports come nearly in order, so the entry is mostly the one
- * found last or the next. */
+/* Tags rise but are not dense (empty transactions leave no entry). Reports come nearly in order, so the entry is mostly
+ * the one found last or the next. */
 static struct entry *find_entry(struct ack_window *w, uint64_t tag)
 {
     size_t low = 0, high = w->count;
@@ -215,9 +215,11 @@ int ack_window_commit(struct ack_window *w, uint64_t tag, const struct position 
     struct entry *e = open_entry(w);
 
     if (!e || e->tag != tag)
-        return err_set(err, ERR_BUG, "The ack window was told to commit transaction %" PRIu64 ", which is not the open one.", tag);
+        return err_set(err, ERR_BUG,
+                       "The ack window was told to commit transaction %" PRIu64 ", which is not the open one.", tag);
     if (e->acked > e->sent)
-        return err_set(err, ERR_BUG, "Transaction %" PRIu64 " has %" PRIu64 " acknowledgements for %" PRIu64 " records.", tag,
+        return err_set(err, ERR_BUG,
+                       "Transaction %" PRIu64 " has %" PRIu64 " acknowledgements for %" PRIu64 " records.", tag,
                        e->acked, e->sent);
     e->committed = true;
     w->committed_tag = tag;
@@ -237,7 +239,8 @@ int ack_window_commit(struct ack_window *w, uint64_t tag, const struct position 
     return 0;
 }
 
-int ack_window_acked(struct ack_window *w, uint64_t tag, uint16_t topic, int32_t partition, int64_t offset, struct err *err)
+int ack_window_acked(struct ack_window *w, uint64_t tag, uint16_t topic, int32_t partition, int64_t offset,
+                     struct err *err)
 {
     struct entry *e = find_entry(w, tag);
     struct slot *s;
@@ -286,7 +289,8 @@ bool ack_window_open_round(struct ack_window *w)
     return true;
 }
 
-bool ack_window_take_round(struct ack_window *w, const struct position **at, const struct partition_end **ends, size_t *n_ends)
+bool ack_window_take_round(struct ack_window *w, const struct position **at, const struct partition_end **ends,
+                           size_t *n_ends)
 {
     size_t n = 0;
 

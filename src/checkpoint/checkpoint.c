@@ -103,8 +103,10 @@ int checkpoint_encode(const struct checkpoint *c, struct buf *out, struct err *e
 
     buf_init(&gtids, CHECKPOINT_BYTES_MAX / 2);
     if (c->position.gtids && gtid_set_format(c->position.gtids, &gtids)) {
-        err_set(err, ERR_CHECKPOINT, "The GTID set of the checkpoint is longer than %d bytes; look for gaps in the server's "
-                "gtid_executed.", CHECKPOINT_BYTES_MAX / 2);
+        err_set(err, ERR_CHECKPOINT,
+                "The GTID set of the checkpoint is longer than %d bytes; look for gaps in the server's "
+                "gtid_executed.",
+                CHECKPOINT_BYTES_MAX / 2);
         goto out;
     }
     for (size_t i = 0; i < c->n_topics; i++) {
@@ -118,16 +120,17 @@ int checkpoint_encode(const struct checkpoint *c, struct buf *out, struct err *e
         json_object_set_new(topics, c->topics[i].name, ends);
     }
     root = json_pack("{s:i, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:O}", "format", CHECKPOINT_FORMAT, "name",
-                     c->name ? c->name : "", "flavor", flavors[c->position.flavor], "server_uuid", c->position.server_uuid,
-                     "gtids", buf_cstr(&gtids), "file", c->position.file, "offset", (json_int_t)c->position.offset, "commit_us",
-                     (json_int_t)c->position.commit_us, "epoch", (json_int_t)c->epoch, "written_us", (json_int_t)c->written_us,
-                     "topics", topics);
+                     c->name ? c->name : "", "flavor", flavors[c->position.flavor], "server_uuid",
+                     c->position.server_uuid, "gtids", buf_cstr(&gtids), "file", c->position.file, "offset",
+                     (json_int_t)c->position.offset, "commit_us", (json_int_t)c->position.commit_us, "epoch",
+                     (json_int_t)c->epoch, "written_us", (json_int_t)c->written_us, "topics", topics);
     if (!root) {
         err_set(err, ERR_CHECKPOINT, "The checkpoint holds a name that is not UTF-8.");
         goto out;
     }
     if (json_dump_callback(root, write_buf, out, JSON_COMPACT)) {
-        err_set(err, ERR_CHECKPOINT, "The checkpoint is longer than %zu bytes; split the capture by its table filter.", out->cap);
+        err_set(err, ERR_CHECKPOINT, "The checkpoint is longer than %zu bytes; split the capture by its table filter.",
+                out->cap);
         goto out;
     }
     rc = 0;
@@ -140,8 +143,10 @@ out:
 
 static int bad(struct err *err, const char *member)
 {
-    return err_set(err, ERR_CHECKPOINT, "The checkpoint's member \"%s\" is missing or not as schemas/checkpoint.schema.json says; "
-                   "set a position with `pillion position set`.", member);
+    return err_set(err, ERR_CHECKPOINT,
+                   "The checkpoint's member \"%s\" is missing or not as schemas/checkpoint.schema.json says; "
+                   "set a position with `pillion position set`.",
+                   member);
 }
 
 static int take_text(const json_t *root, const char *member, char *out, size_t size, struct err *err)
@@ -172,11 +177,13 @@ static int take_topics(struct checkpoint *out, json_t *topics, struct err *err)
 
     if (!json_is_object(topics) || json_object_size(topics) > CHECKPOINT_TOPICS_MAX)
         return bad(err, "topics");
-    json_object_foreach(topics, name, ends) {
+    json_object_foreach(topics, name, ends)
+    {
         if (!json_is_array(ends) || !json_array_size(ends) || json_array_size(ends) > CHECKPOINT_PARTITIONS_MAX)
             return bad(err, "topics");
         (void)need_partitions(out, name, json_array_size(ends));
-        json_array_foreach(ends, i, end) {
+        json_array_foreach(ends, i, end)
+        {
             if (!json_is_integer(end) || json_integer_value(end) < 0)
                 return bad(err, "topics");
             checkpoint_set_end(out, name, (int32_t)i, json_integer_value(end));
@@ -225,21 +232,26 @@ int checkpoint_decode(struct checkpoint *out, const void *bytes, size_t len, str
     int rc = -1;
 
     if (len > CHECKPOINT_BYTES_MAX) {
-        err_set(err, ERR_CHECKPOINT, "The checkpoint record has %zu bytes, more than the limit of %d; it is not Pillion's.", len,
+        err_set(err, ERR_CHECKPOINT,
+                "The checkpoint record has %zu bytes, more than the limit of %d; it is not Pillion's.", len,
                 CHECKPOINT_BYTES_MAX);
         return -1;
     }
     root = json_loadb(bytes, len, JSON_REJECT_DUPLICATES, &where);
     if (!json_is_object(root)) {
-        err_set(err, ERR_CHECKPOINT, "The checkpoint record is not a JSON object (%s, byte %d); set a position with `pillion position "
-                "set`.", root ? "it is another value" : where.text, where.position);
+        err_set(err, ERR_CHECKPOINT,
+                "The checkpoint record is not a JSON object (%s, byte %d); set a position with `pillion position "
+                "set`.",
+                root ? "it is another value" : where.text, where.position);
         goto out;
     }
     if (take_number(root, "format", INT32_MAX, &format, err))
         goto out;
     if (format > CHECKPOINT_FORMAT || !format) {
-        err_set(err, ERR_CHECKPOINT, "The checkpoint has format %" PRId64 " and this Pillion knows formats up to %d; run the newer "
-                "release that wrote it.", format, CHECKPOINT_FORMAT);
+        err_set(err, ERR_CHECKPOINT,
+                "The checkpoint has format %" PRId64 " and this Pillion knows formats up to %d; run the newer "
+                "release that wrote it.",
+                format, CHECKPOINT_FORMAT);
         goto out;
     }
     checkpoint_release(out);

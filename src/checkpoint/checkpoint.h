@@ -1,9 +1,10 @@
 /* checkpoint: the record in the compacted topic `<prefix>.pillion.checkpoint`, and its reading back.
  *
- * Key: the capture's name. Value: JSON (stable, for people and for `position show`), format in schemas/checkpoint.schema.json:
- * name, flavor, server uuid, GTID set, file, offset, commit time, topic epoch, and for each topic the end offset of each
- * partition. Unknown members are kept out of the way but a higher `format` number is refused. Values are capped.
- * Pure: bytes in and out; capture/ and cmd/ do the I/O. Limits: the enum below. Errors: ERR_CHECKPOINT. Thread: one owner. */
+ * Key: the capture's name. Value: JSON (stable, for people and for `position show`), format in
+ * schemas/checkpoint.schema.json: name, flavor, server uuid, GTID set, file, offset, commit time, topic epoch, and for
+ * each topic the end offset of each partition. Unknown members are kept out of the way but a higher `format` number is
+ * refused. Values are capped. Pure: bytes in and out; capture/ and cmd/ do the I/O. Limits: the enum below. Errors:
+ * ERR_CHECKPOINT. Thread: one owner. */
 #ifndef PILLION_CHECKPOINT_CHECKPOINT_H
 #define PILLION_CHECKPOINT_CHECKPOINT_H
 

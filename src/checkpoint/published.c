@@ -8,12 +8,12 @@
 
 struct slot {
     int32_t partition;
-    bool any;              /* newest is set */
-    bool touched;          /* the transaction that is read again now was seen here */
+    bool any;     /* newest is set */
+    bool touched; /* the transaction that is read again now was seen here */
     struct gtid newest;
     uint64_t newest_index;
     struct gtid_set *older; /* complete transactions */
-    uint64_t left;         /* transactions seen and not yet read again */
+    uint64_t left;          /* transactions seen and not yet read again */
 };
 
 struct topic {

@@ -1,11 +1,11 @@
-/* published: what is already in the topics beyond the checkpoint (C2). Filled at start by reading every partition from the
- * checkpoint's end to its high watermark; asked for each record while the binlog is read again. Pure.
+/* published: what is already in the topics beyond the checkpoint (C2). Filled at start by reading every partition from
+ * the checkpoint's end to its high watermark; asked for each record while the binlog is read again. Pure.
  *
- * Per partition: the set of transactions seen, and for the newest one the greatest index reached. A partition holds a prefix of
- * what was meant for it, so older transactions of the set are complete in that partition; that is why memory does not depend on
- * the number of records. An index is any number that rises within a transaction's records of one partition; the caller numbers
- * the records so that no two of them share one (capture/row_identity.h).
- * A partition is done when all the transactions seen in it were read again; when all partitions are done the whole is empty, and the
+ * Per partition: the set of transactions seen, and for the newest one the greatest index reached. A partition holds a
+ * prefix of what was meant for it, so older transactions of the set are complete in that partition; that is why memory
+ * does not depend on the number of records. An index is any number that rises within a transaction's records of one
+ * partition; the caller numbers the records so that no two of them share one (capture/row_identity.h). A partition is
+ * done when all the transactions seen in it were read again; when all partitions are done the whole is empty, and the
  * caller stops asking. Limits: GTID_SET_INTERVALS_MAX intervals a partition. Errors: ERR_LIMIT. Thread: one owner. */
 #ifndef PILLION_CHECKPOINT_PUBLISHED_H
 #define PILLION_CHECKPOINT_PUBLISHED_H

@@ -1,11 +1,12 @@
-/* bench_capture: capture from a real server to a real broker: rows a second, CPU a row, peak memory, first event, latency.
+/* bench_capture: capture from a real server to a real broker: rows a second, CPU a row, peak memory, first event,
+ * latency.
  *
  * Usage: bench_capture [mariadb|mysql] [THOUSAND_ROWS] [LATENCY_SECONDS] [BIG_TRANSACTION_THOUSANDS]
- * The servers come from the environment that integration/servers.sh writes (MARIADB_PORT or MYSQL_PORT, KAFKA_BOOTSTRAP,
- * REGISTRY_URL); bench_capture.sh starts private ones. It makes its own history of inserts, updates and deletes of a
- * 12-column table, then runs capture over it, then writes 200 transactions of five rows a second and reads the topic as a
- * consumer does. One line of result each; what is printed is measured here. CPU is that of this process while capture runs over the
- * history: nothing else runs in it then. */
+ * The servers come from the environment that integration/servers.sh writes (MARIADB_PORT or MYSQL_PORT,
+ * KAFKA_BOOTSTRAP, REGISTRY_URL); bench_capture.sh starts private ones. It makes its own history of inserts, updates
+ * and deletes of a 12-column table, then runs capture over it, then writes 200 transactions of five rows a second and
+ * reads the topic as a consumer does. One line of result each; what is printed is measured here. CPU is that of this
+ * process while capture runs over the history: nothing else runs in it then. */
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -50,8 +51,13 @@ static struct connection_options account(const char *user)
     static char port[32];
 
     snprintf(port, sizeof(port), "%s_PORT", !strcmp(server, "mysql") ? "MYSQL" : "MARIADB");
-    return (struct connection_options){.host = "127.0.0.1", .port = (unsigned)atoi(need(port)), .user = user, .password = "",
-                                       .tls = TLS_PREFERRED, .connect_timeout_s = 10, .read_timeout_s = 60};
+    return (struct connection_options){.host = "127.0.0.1",
+                                       .port = (unsigned)atoi(need(port)),
+                                       .user = user,
+                                       .password = "",
+                                       .tls = TLS_PREFERRED,
+                                       .connect_timeout_s = 10,
+                                       .read_timeout_s = 60};
 }
 
 static struct connection *session(void)
@@ -78,11 +84,12 @@ static void sql(struct connection *c, const char *text)
 static void put_row(struct buf *b, uint64_t id)
 {
     (void)buf_putf(b,
-                   "(%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%u,'Bahnhofstrasse %u','Airport, Terminal %u',%u.%03u,%u.%02u,'CHF',"
+                   "(%" PRIu64 ",%" PRIu64 ",%" PRIu64
+                   ",%u,'Bahnhofstrasse %u','Airport, Terminal %u',%u.%03u,%u.%02u,'CHF',"
                    "'2026-11-21 10:%02u:%02u.123456','2026-11-21 11:%02u:00',NULL)",
                    id, id % 100000 + 1, id % 5000 + 1, (unsigned)(id % 5 + 1), (unsigned)(id % 97), (unsigned)(id % 3),
-                   (unsigned)(id % 60), (unsigned)(id % 1000), (unsigned)(id % 200), (unsigned)(id % 100), (unsigned)(id % 60),
-                   (unsigned)(id / 60 % 60), (unsigned)(id % 60));
+                   (unsigned)(id % 60), (unsigned)(id % 1000), (unsigned)(id % 200), (unsigned)(id % 100),
+                   (unsigned)(id % 60), (unsigned)(id / 60 % 60), (unsigned)(id % 60));
 }
 
 static void insert(struct connection *c, struct buf *b, uint64_t first, unsigned n)
@@ -99,7 +106,8 @@ static void insert(struct connection *c, struct buf *b, uint64_t first, unsigned
 
 static uint64_t make_history(struct connection *c, uint64_t rows, uint64_t big)
 {
-    uint64_t inserts = rows * 7 / 10, singles = rows / 20, updates = rows / 5, deletes = rows - inserts - singles - updates;
+    uint64_t inserts = rows * 7 / 10, singles = rows / 20, updates = rows / 5,
+             deletes = rows - inserts - singles - updates;
     uint64_t id = 1, n = 0;
     struct buf b;
 
@@ -108,9 +116,12 @@ static uint64_t make_history(struct connection *c, uint64_t rows, uint64_t big)
     sql(c, "SET GLOBAL sync_binlog=0");
     sql(c, "DROP DATABASE IF EXISTS bench_capture");
     sql(c, "CREATE DATABASE bench_capture");
-    sql(c, "CREATE TABLE bench_capture.rides (id BIGINT UNSIGNED PRIMARY KEY, client_id BIGINT UNSIGNED NOT NULL, driver_id "
-           "BIGINT UNSIGNED, status ENUM('requested','accepted','started','finished','cancelled') NOT NULL, pickup VARCHAR(120) NOT "
-           "NULL, dropoff VARCHAR(120), distance_km DECIMAL(8,3), fare DECIMAL(10,2), currency CHAR(3) NOT NULL, requested_at "
+    sql(c, "CREATE TABLE bench_capture.rides (id BIGINT UNSIGNED PRIMARY KEY, client_id BIGINT UNSIGNED NOT NULL, "
+           "driver_id "
+           "BIGINT UNSIGNED, status ENUM('requested','accepted','started','finished','cancelled') NOT NULL, pickup "
+           "VARCHAR(120) NOT "
+           "NULL, dropoff VARCHAR(120), distance_km DECIMAL(8,3), fare DECIMAL(10,2), currency CHAR(3) NOT NULL, "
+           "requested_at "
            "TIMESTAMP(6) NOT NULL, finished_at DATETIME, note TEXT)");
     for (; n < inserts; n += STATEMENT_ROWS, id += STATEMENT_ROWS)
         insert(c, &b, id, STATEMENT_ROWS);
@@ -124,7 +135,8 @@ static uint64_t make_history(struct connection *c, uint64_t rows, uint64_t big)
     sql(c, "COMMIT");
     for (uint64_t i = 0; i < updates; i += 50) {
         buf_clear(&b);
-        (void)buf_putf(&b, "UPDATE bench_capture.rides SET fare = fare + 1 WHERE id BETWEEN %" PRIu64 " AND %" PRIu64, i + 1, i + 50);
+        (void)buf_putf(&b, "UPDATE bench_capture.rides SET fare = fare + 1 WHERE id BETWEEN %" PRIu64 " AND %" PRIu64,
+                       i + 1, i + 50);
         sql(c, buf_cstr(&b));
     }
     for (uint64_t i = 0; i < deletes; i += 50) {
@@ -230,11 +242,12 @@ static void throughput(uint64_t rows)
     if (r.rc)
         die("capture", &r.err);
     capture_free(r.capture);
-    printf("throughput: %" PRIu64 " rows in %.2f s, %.0f rows/s, %.3f us CPU/row, first event %.3f s, peak %.1f MiB\n", rows,
-           (double)(ended - began) / 1e6, (double)rows / ((double)(ended - began) / 1e6), (double)cpu / (double)rows,
-           (double)(first - began) / 1e6, (double)peak_kib() / 1024);
+    printf("throughput: %" PRIu64 " rows in %.2f s, %.0f rows/s, %.3f us CPU/row, first event %.3f s, peak %.1f MiB\n",
+           rows, (double)(ended - began) / 1e6, (double)rows / ((double)(ended - began) / 1e6),
+           (double)cpu / (double)rows, (double)(first - began) / 1e6, (double)peak_kib() / 1024);
     printf("limit: this process used %.2f cores (streaming began after %.3f s); records in flight on average %.0f\n",
-           (double)cpu / (double)(ended - began), (double)(streaming - began) / 1e6, busy / (double)(looks ? looks : 1));
+           (double)cpu / (double)(ended - began), (double)(streaming - began) / 1e6,
+           busy / (double)(looks ? looks : 1));
 }
 
 /* ---- latency ---- */
@@ -354,10 +367,11 @@ static void latency(int seconds)
         fprintf(stderr, "bench_capture: only %zu of %zu rows came\n", reading.got, reading.expected);
         exit(1);
     }
-    printf("latency: commit sent -> read from Kafka, %d transactions of %d rows a second for %d s: p50 %.2f, p90 %.2f, p99 %.2f, "
-           "p99.9 %.2f, max %.2f ms\n", RATE, ROWS_A_TXN, seconds, latency_ms[reading.got / 2],
-           latency_ms[reading.got * 9 / 10], latency_ms[reading.got * 99 / 100], latency_ms[reading.got * 999 / 1000],
-           latency_ms[reading.got - 1]);
+    printf("latency: commit sent -> read from Kafka, %d transactions of %d rows a second for %d s: p50 %.2f, p90 %.2f, "
+           "p99 %.2f, "
+           "p99.9 %.2f, max %.2f ms\n",
+           RATE, ROWS_A_TXN, seconds, latency_ms[reading.got / 2], latency_ms[reading.got * 9 / 10],
+           latency_ms[reading.got * 99 / 100], latency_ms[reading.got * 999 / 1000], latency_ms[reading.got - 1]);
     printf("latency: this process, writer and reader included, used %.1f %% of a core\n",
            100 * (double)cpu / (double)(clock_mono_us() - began));
     connection_close(c);
@@ -381,7 +395,8 @@ int main(int argc, char **argv)
     c = session();
     rows = make_history(c, rows, big);
     connection_close(c);
-    printf("history: %" PRIu64 " row changes on %s, made in %.1f s\n", rows, server, (double)(clock_mono_us() - began) / 1e6);
+    printf("history: %" PRIu64 " row changes on %s, made in %.1f s\n", rows, server,
+           (double)(clock_mono_us() - began) / 1e6);
     fflush(stdout);
     throughput(rows);
     fflush(stdout);

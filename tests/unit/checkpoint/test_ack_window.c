@@ -191,7 +191,7 @@ struct model {
     } records[RECORDS];
     size_t n;
     bool committed[TXNS + 1];
-    uint64_t newest;   /* begun */
+    uint64_t newest; /* begun */
     int64_t next[PARTS];
     uint64_t round;
 };
@@ -250,8 +250,9 @@ static void play(void)
             for (size_t i = 0; i < m.n; i++)
                 if (m.records[i].part == part && !m.records[i].acked) {
                     m.records[i].acked = true;
-                    assert_int_equal(ack_window_acked(w, m.records[i].tag, (uint16_t)(part / 3), part % 3, m.records[i].offset,
-                                                      &err), 0);
+                    assert_int_equal(ack_window_acked(w, m.records[i].tag, (uint16_t)(part / 3), part % 3,
+                                                      m.records[i].offset, &err),
+                                     0);
                     break;
                 }
         } else if (what < 85) {

@@ -15,7 +15,8 @@
 static const char valid[] =
     "{\"format\":1,\"name\":\"main\",\"flavor\":\"mysql\",\"server_uuid\":\"3e11fa47-71ca-11e1-9e33-c80aa9429562\","
     "\"gtids\":\"3e11fa47-71ca-11e1-9e33-c80aa9429562:1-5:8\",\"file\":\"bin.000002\",\"offset\":4711,\"commit_us\":5,"
-    "\"epoch\":2,\"written_us\":6,\"topics\":{\"p.shop.rides\":[1,0,7],\"p.shop.users\":[9223372036854775807]},\"later\":[]}";
+    "\"epoch\":2,\"written_us\":6,\"topics\":{\"p.shop.rides\":[1,0,7],\"p.shop.users\":[9223372036854775807]},"
+    "\"later\":[]}";
 
 static void there_and_back(void **state)
 {

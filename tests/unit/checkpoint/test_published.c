@@ -73,7 +73,8 @@ struct rec {
     int part;
 };
 
-/* Each partition keeps a prefix of what was meant for it; sending again what is not there must give each record once. */
+/* Each partition keeps a prefix of what was meant for it; sending again what is not there must give each record once.
+ */
 static void every_prefix_is_completed_exactly(void **state)
 {
     struct rec records[RECORDS];
