@@ -133,24 +133,47 @@ static void *bare(const void *p)
     return q;
 }
 
-static rd_kafka_resp_err_t hand_over_one(struct lane *l, const struct lane_record *r)
+/* Takes the headers. */
+static rd_kafka_resp_err_t hand_over_with_headers(struct lane *l, const struct lane_record *r)
 {
-    void *opaque = (void *)(uintptr_t)r->tag;
+    rd_kafka_vu_t with[7];
+    rd_kafka_error_t *refused;
     rd_kafka_resp_err_t code;
 
-    if (!r->headers) {
-        if (!rd_kafka_produce(l->rkt, l->partition, RD_KAFKA_MSG_F_COPY, bare(r->value), r->value_len, r->key,
-                              r->key_len, opaque))
-            return RD_KAFKA_RESP_ERR_NO_ERROR;
-        return rd_kafka_last_error();
-    }
-    code = rd_kafka_producev(l->pool->rk, RD_KAFKA_V_RKT(l->rkt), RD_KAFKA_V_PARTITION(l->partition),
-                             RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_VALUE(bare(r->value), r->value_len),
-                             RD_KAFKA_V_KEY(r->key, r->key_len), RD_KAFKA_V_HEADERS(r->headers),
-                             RD_KAFKA_V_OPAQUE(opaque), RD_KAFKA_V_END);
-    if (code)
-        rd_kafka_headers_destroy(r->headers);
+    memset(with, 0, sizeof(with));
+    with[0].vtype = RD_KAFKA_VTYPE_RKT;
+    with[0].u.rkt = l->rkt;
+    with[1].vtype = RD_KAFKA_VTYPE_PARTITION;
+    with[1].u.i32 = l->partition;
+    with[2].vtype = RD_KAFKA_VTYPE_MSGFLAGS;
+    with[2].u.i = RD_KAFKA_MSG_F_COPY;
+    with[3].vtype = RD_KAFKA_VTYPE_VALUE;
+    with[3].u.mem.ptr = bare(r->value);
+    with[3].u.mem.size = r->value_len;
+    with[4].vtype = RD_KAFKA_VTYPE_KEY;
+    with[4].u.mem.ptr = bare(r->key);
+    with[4].u.mem.size = r->key_len;
+    with[5].vtype = RD_KAFKA_VTYPE_HEADERS;
+    with[5].u.headers = r->headers;
+    with[6].vtype = RD_KAFKA_VTYPE_OPAQUE;
+    with[6].u.ptr = (void *)(uintptr_t)r->tag;
+    refused = rd_kafka_produceva(l->pool->rk, with, sizeof(with) / sizeof(with[0]));
+    if (!refused)
+        return RD_KAFKA_RESP_ERR_NO_ERROR;
+    code = rd_kafka_error_code(refused);
+    rd_kafka_error_destroy(refused);
+    rd_kafka_headers_destroy(r->headers);
     return code;
+}
+
+static rd_kafka_resp_err_t hand_over_one(struct lane *l, const struct lane_record *r)
+{
+    if (r->headers)
+        return hand_over_with_headers(l, r);
+    if (rd_kafka_produce(l->rkt, l->partition, RD_KAFKA_MSG_F_COPY, bare(r->value), r->value_len, r->key, r->key_len,
+                         (void *)(uintptr_t)r->tag))
+        return rd_kafka_last_error();
+    return RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
 static rd_kafka_resp_err_t hand_over_group(struct lane *l, rd_kafka_message_t *group, int n)
