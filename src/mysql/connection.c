@@ -14,6 +14,8 @@
 #include "mysql/packet_reader.h"
 #include "mysql/server_error.h"
 
+enum { TLS_ERROR = 2026, LOST = 2013 };
+
 struct connection {
     MYSQL *mysql;
     struct server_facts facts;
@@ -65,12 +67,16 @@ static int stopped(const struct connection *c, struct err *err)
 
 static int failed(struct connection *c, const char *doing, struct err *err)
 {
+    unsigned number = mysql_errno(c->mysql);
     char what[700];
 
     if (stopped(c, err))
         return -1;
+    /* After the login a TLS error says that the connection broke (lost, not "TLS is set up wrongly"). */
+    if (c->fd >= 0 && number == TLS_ERROR)
+        number = LOST;
     snprintf(what, sizeof what, "%s %s", doing, c->place);
-    return server_error_set(err, mysql_errno(c->mysql), mysql_error(c->mysql), what);
+    return server_error_set(err, number, mysql_error(c->mysql), what);
 }
 
 static void library_init_once(void)
@@ -169,7 +175,7 @@ int connection_open(struct connection **out, const struct connection_options *o,
         snprintf(c->place, sizeof c->place, "%s as %s", o->socket && *o->socket ? o->socket : "the default socket",
                  o->user ? o->user : "");
     if (log_in(c, o, encrypt, err)) {
-        if (o->tls != TLS_PREFERRED || !encrypt || !client_library_falls_back() || mysql_errno(c->mysql) != 2026)
+        if (o->tls != TLS_PREFERRED || !encrypt || !client_library_falls_back() || mysql_errno(c->mysql) != TLS_ERROR)
             goto out;
         /* Preferred means: without TLS rather than not at all. */
         mysql_close(c->mysql);

@@ -107,8 +107,6 @@ static const struct known table[] = {
      "check source.host, source.port or source.socket, that the server runs and listens there, and firewalls"},
     {2004, NULL, ERR_MYSQL_CONNECT, "the system gave no socket; Pillion tries again by itself"},
     {2006, NULL, ERR_MYSQL_CONNECT, "Pillion connects again by itself"},
-    {2013, "ssl", ERR_MYSQL_AUTH, "the TLS handshake failed: check source.tls and the server's certificate"},
-    {2013, "tls", ERR_MYSQL_AUTH, "the TLS handshake failed: check source.tls and the server's certificate"},
     {2013, NULL, ERR_MYSQL_CONNECT,
      "check that a MySQL or MariaDB server answers at this address within the timeout; Pillion tries again by itself"},
     {2012, NULL, ERR_MYSQL_CONNECT, "check that a MySQL or MariaDB server answers at this address"},
