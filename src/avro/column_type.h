@@ -1,31 +1,30 @@
-/* column_type: which Avro type a MySQL column becomes. The one place that decides it: schema_text writes the type down, plan
- * encodes it, so that the two cannot drift apart.
+/* column_type: which Avro type a MySQL column becomes. The one place that decides it: schema_text writes the type down,
+ * plan encodes it, so that the two cannot drift apart.
  *
- *  column            native                                    debezium (3.5, its defaults)
- *  TINYINT..BIGINT   int, or long from INT UNSIGNED on         the same; connect.type int16 up to TINYINT UNSIGNED and SMALLINT
- *  BIGINT UNSIGNED   long (above 2^63-1 it stops), or          the same; org.apache.kafka.connect.data.Decimal
+ *  column            native                               debezium (3.5, its defaults)
+ *  TINYINT..BIGINT   int, or long from INT UNSIGNED on    the same; connect.type int16 for TINYINT and SMALLINT
+ *  BIGINT UNSIGNED   long (above 2^63-1 it stops), or     the same; org.apache.kafka.connect.data.Decimal
  *                    decimal(20,0)
- *  DECIMAL           bytes, decimal                            org.apache.kafka.connect.data.Decimal
- *  FLOAT, DOUBLE     float, double                             the same
- *  BIT(1)            boolean                                   the same
- *  BIT(n)            bytes, big-endian as HEX() shows them     io.debezium.data.Bits, little-endian
- *  CHAR..TEXT        string                                    the same
- *  BINARY..BLOB      bytes, BINARY(n) with its zero bytes      the same
- *  DATE              int, date                                 io.debezium.time.Date
- *  TIME              long, microseconds: io.debezium.time.MicroTime in both. Avro's time-micros is a time of day, and TIME goes
- *                    from -838:59:59 to 838:59:59
- *  DATETIME          long, local-timestamp-micros              io.debezium.time.Timestamp (ms) to DATETIME(3), then MicroTimestamp
- *  TIMESTAMP         long, timestamp-micros                    io.debezium.time.ZonedTimestamp (ISO 8601 text in UTC)
- *  YEAR              int                                       io.debezium.time.Year
- *  ENUM, SET         string (members of a SET joined by ',')   io.debezium.data.Enum, io.debezium.data.EnumSet
- *  JSON              string, io.debezium.data.Json in both (MariaDB's JSON is a LONGTEXT and arrives as a string)
- *  GEOMETRY          bytes: SRID as 4 bytes little-endian,     io.debezium.data.geometry.Geometry {wkb, srid}
- *                    then WKB, as the server keeps it
- *  VECTOR            array of float in both (io.debezium.data.FloatVector)
+ *  DECIMAL           bytes, decimal                       org.apache.kafka.connect.data.Decimal
+ *  FLOAT, DOUBLE     float, double                        the same
+ *  BIT(1)            boolean                              the same
+ *  BIT(n)            bytes, big-endian as HEX() shows     io.debezium.data.Bits, little-endian
+ *  CHAR..TEXT        string                               the same
+ *  BINARY..BLOB      bytes, BINARY(n) with its zeros      the same
+ *  DATE              int, date                            io.debezium.time.Date
+ *  TIME              long, io.debezium.time.MicroTime     the same
+ *  DATETIME          long, local-timestamp-micros         io.debezium.time.Timestamp to DATETIME(3), then
+ * MicroTimestamp TIMESTAMP         long, timestamp-micros               io.debezium.time.ZonedTimestamp (ISO 8601 text
+ * in UTC) YEAR              int                                  io.debezium.time.Year ENUM, SET         string, a SET
+ * joined by ','          io.debezium.data.Enum, io.debezium.data.EnumSet JSON              string,
+ * io.debezium.data.Json        the same GEOMETRY          bytes: SRID (4, little-endian), WKB
+ * io.debezium.data.geometry.Geometry {wkb, srid} VECTOR            array of float io.debezium.data.FloatVector
  *
+ * TIME is microseconds without a logical type of Avro's: time-micros is a time of day, and TIME goes from -838:59:59 to
+ * 838:59:59. MariaDB's JSON is a LONGTEXT and arrives as a string. The log carries no column defaults, so the schemas
+ * have none.
  * Source of the right column: debezium 3.5 BinlogValueConverters, JdbcValueConverters, TemporalPrecisionMode
- * (adaptive_time_microseconds), SchemaFactory. The log carries no column defaults, so the schemas have none.
- * Errors: ERR_UNSUPPORTED. Thread: any. */
+ * (adaptive_time_microseconds), SchemaFactory. Errors: ERR_UNSUPPORTED. Thread: any. */
 #ifndef PILLION_AVRO_COLUMN_TYPE_H
 #define PILLION_AVRO_COLUMN_TYPE_H
 

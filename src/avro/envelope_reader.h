@@ -1,10 +1,10 @@
 /* envelope_reader: reads change events that Pillion or Debezium wrote, for the merger, the checker's helpers and `why`.
  *
- * Compiled once per writer schema (by registry id): an index of the envelope's fields, so that a record gives op, the after or
- * before image and the identity without a generic tree. Only the envelope's names matter, so any profile and Debezium's own
- * topics read alike. Row images are walked with avro_visitor callbacks, typed by Avro's logical types and connect.names.
- * Every length is checked against the record; recursion is capped (AVRO_DEPTH_MAX). Errors: ERR_SCHEMA, ERR_MALFORMED,
- * ERR_TRUNCATED, ERR_LIMIT. Thread: one owner per reader; the parsed schema is immutable. */
+ * Compiled once per writer schema (by registry id): an index of the envelope's fields, so that a record gives op, the
+ * after or before image and the identity without a generic tree. Only the envelope's names matter, so any profile and
+ * Debezium's own topics read alike. Row images are walked with avro_visitor callbacks, typed by Avro's logical types
+ * and connect.names. Every length is checked against the record; recursion is capped (AVRO_DEPTH_MAX). Errors:
+ * ERR_SCHEMA, ERR_MALFORMED, ERR_TRUNCATED, ERR_LIMIT. Thread: one owner per reader; the parsed schema is immutable. */
 #ifndef PILLION_AVRO_ENVELOPE_READER_H
 #define PILLION_AVRO_ENVELOPE_READER_H
 
@@ -17,9 +17,20 @@ enum { AVRO_DEPTH_MAX = 32 };
 
 /* One field value of a row, as the silver writer wants it. */
 enum field_kind {
-    FIELD_NULL, FIELD_BOOL, FIELD_INT /* 32-bit */, FIELD_LONG, FIELD_FLOAT, FIELD_DOUBLE, FIELD_STRING, FIELD_BYTES,
-    FIELD_DECIMAL /* unscaled big-endian bytes and scale */, FIELD_DATE /* days */, FIELD_TIMESTAMP_US /* instant */,
-    FIELD_LOCAL_TIMESTAMP_US, FIELD_TIME_US, FIELD_JSON /* text */
+    FIELD_NULL,
+    FIELD_BOOL,
+    FIELD_INT /* 32-bit */,
+    FIELD_LONG,
+    FIELD_FLOAT,
+    FIELD_DOUBLE,
+    FIELD_STRING,
+    FIELD_BYTES,
+    FIELD_DECIMAL /* unscaled big-endian bytes and scale */,
+    FIELD_DATE /* days */,
+    FIELD_TIMESTAMP_US /* instant */,
+    FIELD_LOCAL_TIMESTAMP_US,
+    FIELD_TIME_US,
+    FIELD_JSON /* text */
 };
 struct field_value {
     enum field_kind kind;
@@ -38,11 +49,15 @@ struct field_value {
 struct envelope_reader;
 
 struct envelope_source {
-    const char *database; size_t database_len; /* slices of the record, not NUL-ended */
-    const char *table; size_t table_len;
-    const char *gtid; size_t gtid_len;  /* event identity: transaction ... */
-    uint64_t index;                     /* ... and index of the row in it; UINT64_MAX when the writer gives none */
-    const char *file; size_t file_len;
+    const char *database;
+    size_t database_len; /* slices of the record, not NUL-ended */
+    const char *table;
+    size_t table_len;
+    const char *gtid;
+    size_t gtid_len; /* event identity: transaction ... */
+    uint64_t index;  /* ... and index of the row in it; UINT64_MAX when the writer gives none */
+    const char *file;
+    size_t file_len;
     int64_t pos;
     int64_t row;
     int64_t ts_us; /* commit time at the source */

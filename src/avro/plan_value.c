@@ -222,15 +222,15 @@ static int no_date(const struct plan *p, const struct plan_step *step, struct si
         }
         if (p->epoch_for_not_null)
             return 0;
-        return err_set(
-            err, ERR_VALUE,
-            "the value is %s, and the column is NOT NULL; set events.zero_dates: epoch, or correct the row on the source.",
-            what);
+        return err_set(err, ERR_VALUE,
+                       "the value is %s, and the column is NOT NULL; set events.zero_dates: epoch, or correct the row "
+                       "on the source.",
+                       what);
     case ZERO_DATE_STOP:
         break;
     }
-    return err_set(err, ERR_VALUE, "the value is %s; set events.zero_dates: null or epoch, or correct the row on the source.",
-                   what);
+    return err_set(err, ERR_VALUE,
+                   "the value is %s; set events.zero_dates: null or epoch, or correct the row on the source.", what);
 }
 
 static const char *civil_words(enum civil_state state)
@@ -356,9 +356,9 @@ int plan_put_value(struct plan *p, const struct plan_step *step, struct sink *s,
         uint64_t v = cursor_u64le(c);
 
         if (__builtin_expect(v > INT64_MAX, 0))
-            return err_set(err, ERR_VALUE,
-                           "the BIGINT UNSIGNED value %" PRIu64 " does not fit a long; set events.bigint_unsigned: decimal.",
-                           v);
+            return err_set(
+                err, ERR_VALUE,
+                "the BIGINT UNSIGNED value %" PRIu64 " does not fit a long; set events.bigint_unsigned: decimal.", v);
         s->at = varint_put(s->at, (int64_t)v);
         return 0;
     }

@@ -1,5 +1,5 @@
-/* plan_value: one value of a row image to Avro, every type and every form of it; the way that plan_encode takes when its own
- * short cuts do not fit. Internal to avro/: see plan.h for ownership, errors and limits. */
+/* plan_value: one value of a row image to Avro, every type and every form of it; the way that plan_encode takes when
+ * its own short cuts do not fit. Internal to avro/: see plan.h for ownership, errors and limits. */
 #ifndef PILLION_AVRO_PLAN_VALUE_H
 #define PILLION_AVRO_PLAN_VALUE_H
 
@@ -73,12 +73,11 @@ static inline bool copy_is_ascii(uint8_t *to, const uint8_t *from, size_t n)
     return (all & UINT64_C(0x8080808080808080)) == 0;
 }
 
-
 int plan_too_long(struct err *err, const struct buf *out);
 int plan_bad_text(const struct plan_step *step, const uint8_t *bytes, size_t len, struct err *err);
 
-/* One value that is not NULL. The union's branch was written before. When the bytes end too early the cursor has failed and the
- * result may be 0. */
+/* One value that is not NULL. The union's branch was written before. When the bytes end too early the cursor has failed
+ * and the result may be 0. */
 int plan_put_value(struct plan *p, const struct plan_step *step, struct sink *s, const struct plan_diffs *diffs,
                    struct cursor *c, struct err *err);
 

@@ -1,9 +1,10 @@
 /* raw_record: a Kafka record as it came, in Avro: what a bronze object file holds.
  *
- * Key and value are the record's own bytes (Confluent's wire format and all), so that bronze can be read by anything that reads
- * the topic, and replayed into a topic. Schema: schemas/bronze.avsc, equal to raw_record_schema (a test compares).
- * Names of headers are UTF-8 by Kafka's protocol and are taken as such. Ownership: borrows everything; a decoded record borrows
- * the bytes. Limit: RAW_HEADERS_MAX headers when decoding. Errors: ERR_LIMIT, ERR_TRUNCATED, ERR_MALFORMED. Thread: any. */
+ * Key and value are the record's own bytes (Confluent's wire format and all), so that bronze can be read by anything
+ * that reads the topic, and replayed into a topic. Schema: schemas/bronze.avsc, equal to raw_record_schema (a test
+ * compares). Names of headers are UTF-8 by Kafka's protocol and are taken as such. Ownership: borrows everything; a
+ * decoded record borrows the bytes. Limit: RAW_HEADERS_MAX headers when decoding. Errors: ERR_LIMIT, ERR_TRUNCATED,
+ * ERR_MALFORMED. Thread: any. */
 #ifndef PILLION_AVRO_RAW_RECORD_H
 #define PILLION_AVRO_RAW_RECORD_H
 

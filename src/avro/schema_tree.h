@@ -1,12 +1,13 @@
 /* schema_tree: the parsed form of an Avro schema that somebody else wrote, and walking over values that it describes.
  *
- * schema_tree_new reads the JSON (names resolved, logical types and connect.names turned into a leaf kind). schema_tree_skip
- * moves a cursor over a value without looking; schema_tree_json renders any value as JSON text. Both the schema and the
- * values are untrusted: text, nodes, fields, names and depth are capped, and a walk has a budget of steps, because an array of a
- * thousand million nulls takes no bytes at all. Types may refer to themselves; the depth cap ends that.
- * Source: Avro 1.11 specification "Schema Declaration", "Binary Encoding", "Logical Types"; debezium's io.debezium.time and
- * io.debezium.data; org.apache.kafka.connect.data. Ownership: nodes and names are the tree's. Immutable after parse.
- * Errors: ERR_SCHEMA, ERR_MALFORMED, ERR_TRUNCATED, ERR_LIMIT. Thread: any reader. Internal to avro/. */
+ * schema_tree_new reads the JSON (names resolved, logical types and connect.names turned into a leaf kind).
+ * schema_tree_skip moves a cursor over a value without looking; schema_tree_json renders any value as JSON text. Both
+ * the schema and the values are untrusted: text, nodes, fields, names and depth are capped, and a walk has a budget of
+ * steps, because an array of a thousand million nulls takes no bytes at all. Types may refer to themselves; the depth
+ * cap ends that. Source: Avro 1.11 specification "Schema Declaration", "Binary Encoding", "Logical Types"; debezium's
+ * io.debezium.time and io.debezium.data; org.apache.kafka.connect.data. Ownership: nodes and names are the tree's.
+ * Immutable after parse. Errors: ERR_SCHEMA, ERR_MALFORMED, ERR_TRUNCATED, ERR_LIMIT. Thread: any reader. Internal to
+ * avro/. */
 #ifndef PILLION_AVRO_SCHEMA_TREE_H
 #define PILLION_AVRO_SCHEMA_TREE_H
 
@@ -54,7 +55,7 @@ enum node_meaning {
     MEANS_LOCAL_NANOS,
     MEANS_DECIMAL,
     MEANS_JSON,
-    MEANS_ZONED_TEXT, /* ISO 8601 with offset */
+    MEANS_ZONED_TEXT,      /* ISO 8601 with offset */
     MEANS_VARIABLE_DECIMAL /* record {scale, value} */
 };
 
