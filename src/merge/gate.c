@@ -19,6 +19,7 @@ static void learn_children(struct gate *g)
     g->asks_current = xcalloc(n + 1, sizeof *g->asks_current);
     g->cascades = xcalloc(n + 1, sizeof *g->cascades);
     g->holds = xcalloc(n + 1, sizeof *g->holds);
+    g->wants_current = xcalloc(n + 1, sizeof *g->wants_current);
     for (size_t e = 0; e < n; e++)
         for (size_t r = 0; r < s->entities[e].n_relationships; r++) {
             const struct relationship *rel = &s->entities[e].relationships[r];
@@ -29,7 +30,7 @@ static void learn_children(struct gate *g)
             if (rel->known == KNOWN_EVER)
                 g->asks_ever[p] = true;
             else
-                g->asks_current[p] = true;
+                g->asks_current[p] = g->wants_current[e] = true;
             g->cascades[p] = g->cascades[p] || rel->on_parent_delete == PARENT_DELETE_CASCADE;
             g->holds[p] = g->holds[p] || rel->on_parent_delete == PARENT_DELETE_HOLD;
         }
@@ -66,6 +67,7 @@ void gate_free(struct gate *g)
     free(g->asks_current);
     free(g->cascades);
     free(g->holds);
+    free(g->wants_current);
     known_set_free(g->known);
     known_set_free(g->settled);
     known_set_free(g->maybe);
@@ -126,7 +128,7 @@ struct gate_item *gate_add_item(struct gate *g, size_t row, size_t entity, const
     return item;
 }
 
-bool gate_ref_ok(struct gate *g, struct row *r, size_t i)
+bool gate_ref_ok(struct gate *g, struct gate_row *r, size_t i)
 {
     const struct gate_ref *ref = &r->refs[i];
     const struct relationship *rel = &g->contracts->entities[r->entity].relationships[ref->relationship];
@@ -145,7 +147,7 @@ bool gate_ref_ok(struct gate *g, struct row *r, size_t i)
     return true;
 }
 
-bool gate_row_ready(struct gate *g, struct row *r)
+bool gate_row_ready(struct gate *g, struct gate_row *r)
 {
     if (r->deleted)
         return !r->held;
@@ -157,20 +159,20 @@ bool gate_row_ready(struct gate *g, struct row *r)
 
 /* --- batches --- */
 
-static struct row *add_row(struct row **rows, size_t *n, size_t *size)
+static struct gate_row *add_row(struct gate_row **rows, size_t *n, size_t *size)
 {
-    struct row *r;
+    struct gate_row *r;
 
     if (*n == *size) {
         *size = *size ? 2 * *size : 64;
         *rows = xreallocarray(*rows, *size, sizeof **rows);
     }
     r = &(*rows)[(*n)++];
-    *r = (struct row){0};
+    *r = (struct gate_row){0};
     return r;
 }
 
-static void take_change(struct row *r, struct gate_change *c)
+static void take_change(struct gate_row *r, struct gate_change *c)
 {
     r->entity = c->entity;
     r->key = c->key;
@@ -182,8 +184,9 @@ static void take_change(struct row *r, struct gate_change *c)
     r->change = c;
 }
 
-/* The newest change of each key; the others are superseded. Fresh is only an insert that stands alone: before one that comes with
- * others, something may be visible (an update's first version on a replay, or what a delete in the same batch would have ended). */
+/* The newest change of each key; the others are superseded. Fresh is only an insert that stands alone: before one that
+ * comes with others, something may be visible (an update's first version on a replay, or what a delete in the same
+ * batch would have ended). */
 static void collapse(struct gate *g, struct gate_change *changes, size_t n)
 {
     key_map_clear(&g->batch);
@@ -192,7 +195,7 @@ static void collapse(struct gate *g, struct gate_change *changes, size_t n)
         struct gate_change *c = &changes[i];
         bool is_new;
         size_t *at = key_map_put(&g->batch, c->entity, c->key, &is_new);
-        struct row *r;
+        struct gate_row *r;
 
         c->outcome = GATE_PENDING;
         if (is_new) {
@@ -222,7 +225,7 @@ static void sort_by_rank(struct gate *g)
 {
     const struct entity *entities = g->contracts->entities;
     size_t ranks = g->contracts->n_entities + 1, *start = xcalloc(ranks + 1, sizeof *start);
-    struct row *sorted = xcalloc(g->n_work, sizeof *sorted);
+    struct gate_row *sorted = xcalloc(g->n_work, sizeof *sorted);
 
     for (size_t i = 0; i < g->n_work; i++)
         start[entities[g->work[i].entity].rank + 1]++;
@@ -325,7 +328,7 @@ static void hold_back(struct gate *g, size_t entity, const char *key, const stru
 static int found_row(struct gate *g, size_t entity, const char *key, int64_t version, bool deleted,
                      const struct gate_ref *refs, size_t n_refs, void *document, struct err *err)
 {
-    struct row *r = add_row(&g->rows, &g->n_rows, &g->rows_size);
+    struct gate_row *r = add_row(&g->rows, &g->n_rows, &g->rows_size);
 
     r->entity = entity;
     r->key = arena_strndup(&g->found, key, strlen(key));
@@ -395,11 +398,19 @@ void gate_forget_parked(struct gate *g)
 {
     known_set_clear(g->maybe);
     g->parked_all = true;
+    g->sweeping = false;
+}
+
+void gate_sweep_start(struct gate *g)
+{
+    g->sweeping = true;
 }
 
 void gate_sweep_complete(struct gate *g)
 {
-    g->parked_all = known_set_forgot(g->maybe);
+    if (g->sweeping)
+        g->parked_all = known_set_forgot(g->maybe);
+    g->sweeping = false;
 }
 
 struct gate_counts gate_counts_take(struct gate *g)

@@ -138,7 +138,8 @@ void gate_abort(struct gate *g);
 /* Which keys may be parked: all of them at first and after new partitions came; after a whole sweep those that it gave
  * and those parked since. It saves the UNPARK of rows that never were. */
 void gate_forget_parked(struct gate *g);
-void gate_sweep_complete(struct gate *g);
+void gate_sweep_start(struct gate *g);    /* before the first page */
+void gate_sweep_complete(struct gate *g); /* after the last; without effect when new partitions came in between */
 
 struct gate_counts {
     uint64_t applied, superseded, parked, duplicate, released, stale, withdrawn, cascaded, looked_up;

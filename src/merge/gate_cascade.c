@@ -42,6 +42,7 @@ bool gate_cascade_build_hold(struct gate *g)
 
 bool gate_cascade_build_kill(struct gate *g)
 {
+    known_set_clear(g->visited); /* a new walk: what was cascaded by the one before may be visible and cascaded again */
     for (size_t i = 0; i < g->n_rows; i++)
         if (g->rows[i].kill)
             gate_add_item(g, i, g->rows[i].entity, g->rows[i].key, g->rows[i].version);

@@ -32,7 +32,7 @@ enum gate_phase {
 
 enum row_state { ROW_NEW, ROW_WRITTEN, ROW_WAITING, ROW_OVERTAKEN };
 
-struct row {
+struct gate_row {
     size_t entity;
     const char *key;
     int64_t version;
@@ -79,16 +79,18 @@ struct gate {
     struct child **children;
     size_t *n_children;
     bool *asks_ever, *asks_current, *cascades, *holds;
+    bool *wants_current; /* a parent of its own must be visible */
     size_t page;
     struct known_set *known;   /* keys that exist in silver */
     struct known_set *settled; /* keys whose parked children this gate has looked for */
     struct known_set *maybe;   /* keys that may be parked, when !parked_all */
     bool parked_all;
+    bool sweeping; /* a whole sweep is under way, and no partitions came since it began */
 
     enum gate_phase phase;
-    struct row *work; /* the batch, collapsed, by rank */
+    struct gate_row *work; /* the batch, collapsed, by rank */
     size_t n_work, work_size, next_work;
-    struct row *rows; /* of the admission */
+    struct gate_row *rows; /* of the admission */
     size_t n_rows, rows_size;
     bool look_own, rechecked;
     struct arena found; /* strings of rows found; cleared before a FIND step outside an admission */
@@ -97,7 +99,7 @@ struct gate {
     size_t cascading; /* keys at the head of `cascade` that are being worked on */
     size_t at_child;  /* HOLD, CHILDREN: the relationship at work: index over all of the parents' */
     bool more;
-    struct known_set *visited; /* by this batch's cascades; never forgets */
+    struct known_set *visited; /* by the cascade under way; never forgets */
     struct arena kid_keys;
     struct gate_item *kids; /* PHASE_CASCADE */
     size_t n_kids, kids_size;
@@ -120,10 +122,10 @@ void queue_push_key(struct queue_of_keys *q, size_t entity, const char *key, boo
 void queue_drop_head(struct queue_of_keys *q, size_t n);
 void queue_release_keys(struct queue_of_keys *q);
 /* Is the row's reference number i satisfied as far as is known now? */
-bool gate_ref_ok(struct gate *g, struct row *r, size_t i);
+bool gate_ref_ok(struct gate *g, struct gate_row *r, size_t i);
 
 /* May it be written? */
-bool gate_row_ready(struct gate *g, struct row *r);
+bool gate_row_ready(struct gate *g, struct gate_row *r);
 
 /* gate_look.c. build: adds the step's items, false when there are none; after, take, answers: from the items' answers.
  */

@@ -6,7 +6,7 @@
 #include "base/mem.h"
 #include "merge/gate_internal.h"
 
-static const struct relationship *relation(const struct gate *g, const struct row *r, size_t ref)
+static const struct relationship *relation(const struct gate *g, const struct gate_row *r, size_t ref)
 {
     return &g->contracts->entities[r->entity].relationships[r->refs[ref].relationship];
 }
@@ -52,7 +52,7 @@ bool gate_look_build(struct gate *g, bool parked_only)
 {
     gate_look_begin(g);
     for (size_t i = 0; i < g->n_rows; i++) {
-        struct row *r = &g->rows[i];
+        struct gate_row *r = &g->rows[i];
 
         if (parked_only ? r->parked_now && !r->held : r->state == ROW_NEW)
             for (size_t k = 0; k < r->n_refs; k++) {
@@ -64,7 +64,7 @@ bool gate_look_build(struct gate *g, bool parked_only)
                 if (!itself && !(r->known_refs >> k & 1))
                     look_up(g, ref->parent, ref->key);
             }
-        if (!parked_only && g->look_own)
+        if (parked_only ? r->parked_now && g->wants_current[r->entity] : g->look_own)
             look_up(g, r->entity, r->key);
     }
     g->step.kind = GATE_STEP_LOOKUP;
@@ -75,7 +75,7 @@ bool gate_look_build(struct gate *g, bool parked_only)
 void gate_look_own_answers(struct gate *g)
 {
     for (size_t i = 0; g->look_own && i < g->n_rows; i++) {
-        struct row *r = &g->rows[i];
+        struct gate_row *r = &g->rows[i];
         const size_t *at = key_map_get(&g->seen, r->entity, r->key);
 
         if (!at)
@@ -91,9 +91,17 @@ void gate_look_after_recheck(struct gate *g)
 {
     g->rechecked = true;
     for (size_t i = 0; i < g->n_rows; i++) {
-        struct row *r = &g->rows[i];
+        struct gate_row *r = &g->rows[i];
 
-        if (r->parked_now && !r->held && gate_row_ready(g, r)) {
+        const size_t *own = r->parked_now ? key_map_get(&g->seen, r->entity, r->key) : NULL;
+
+        if (own && g->looked[*own].state != GATE_ABSENT && g->looked[*own].version >= r->version) {
+            r->state = ROW_OVERTAKEN; /* a replay: it was visible already, when its parent was */
+            r->own_version = g->looked[*own].version;
+            r->found = true;
+            r->change->outcome = GATE_DUPLICATE;
+            g->counts.duplicate++;
+        } else if (r->parked_now && !r->held && gate_row_ready(g, r)) {
             r->state = ROW_NEW;
             r->found = true;
         }
@@ -101,7 +109,7 @@ void gate_look_after_recheck(struct gate *g)
     }
 }
 
-static bool is_cascading(const struct gate *g, const struct row *r, size_t ref)
+static bool is_cascading(const struct gate *g, const struct gate_row *r, size_t ref)
 {
     const struct gate_ref *p = &r->refs[ref];
 
@@ -110,7 +118,7 @@ static bool is_cascading(const struct gate *g, const struct row *r, size_t ref)
 }
 
 /* Written now, or by somebody who died before he looked. */
-static bool wants_postcheck(const struct row *r)
+static bool wants_postcheck(const struct gate_row *r)
 {
     return !r->checked && (r->state == ROW_WRITTEN || (r->state == ROW_OVERTAKEN && r->own_version == r->version));
 }
@@ -119,7 +127,7 @@ bool gate_look_build_postcheck(struct gate *g)
 {
     gate_look_begin(g);
     for (size_t i = 0; i < g->n_rows; i++) {
-        const struct row *r = &g->rows[i];
+        const struct gate_row *r = &g->rows[i];
 
         for (size_t k = 0; wants_postcheck(r) && k < r->n_refs; k++)
             if (is_cascading(g, r, k))
@@ -133,7 +141,7 @@ bool gate_look_build_postcheck(struct gate *g)
 void gate_look_after_postcheck(struct gate *g)
 {
     for (size_t i = 0; i < g->n_rows; i++) {
-        struct row *r = &g->rows[i];
+        struct gate_row *r = &g->rows[i];
 
         for (size_t k = 0; wants_postcheck(r) && k < r->n_refs; k++) {
             const size_t *at = is_cascading(g, r, k) ? key_map_get(&g->seen, r->refs[k].parent, r->refs[k].key) : NULL;

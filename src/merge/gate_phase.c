@@ -29,7 +29,7 @@ static void exists_now(struct gate *g, size_t entity, const char *key, bool visi
 static bool build_upsert(struct gate *g)
 {
     for (size_t i = 0; i < g->n_rows; i++) {
-        struct row *r = &g->rows[i];
+        struct gate_row *r = &g->rows[i];
         struct gate_item *item;
 
         if (r->state != ROW_NEW || !gate_row_ready(g, r))
@@ -47,7 +47,7 @@ static bool build_upsert(struct gate *g)
 static void after_upsert(struct gate *g)
 {
     for (size_t i = 0; i < g->n_items; i++) {
-        struct row *r = &g->rows[g->item_row[i]];
+        struct gate_row *r = &g->rows[g->item_row[i]];
         bool yes = g->items[i].yes;
 
         r->state = ROW_WRITTEN;
@@ -66,7 +66,7 @@ static void after_upsert(struct gate *g)
 static bool build_unpark(struct gate *g)
 {
     for (size_t i = 0; i < g->n_rows; i++) {
-        const struct row *r = &g->rows[i];
+        const struct gate_row *r = &g->rows[i];
         bool due = !r->unparked && (r->state == ROW_WRITTEN || r->state == ROW_OVERTAKEN);
 
         if (due &&
@@ -80,7 +80,7 @@ static bool build_unpark(struct gate *g)
 static void after_unpark(struct gate *g)
 {
     for (size_t i = 0; i < g->n_items; i++) {
-        struct row *r = &g->rows[g->item_row[i]];
+        struct gate_row *r = &g->rows[g->item_row[i]];
 
         r->unparked = true;
         if (g->items[i].yes) {
@@ -94,7 +94,7 @@ static void after_unpark(struct gate *g)
 
 /* --- PARK, SHADOW, WITHDRAW --- */
 
-static void name_missing(struct gate *g, struct row *r, struct gate_item *item)
+static void name_missing(struct gate *g, struct gate_row *r, struct gate_item *item)
 {
     struct gate_ref *missing = arena_alloc(&g->scratch, (r->n_refs ? r->n_refs : 1) * sizeof *missing);
 
@@ -107,7 +107,7 @@ static void name_missing(struct gate *g, struct row *r, struct gate_item *item)
 static bool build_park(struct gate *g)
 {
     for (size_t i = 0; i < g->n_rows; i++) {
-        struct row *r = &g->rows[i];
+        struct gate_row *r = &g->rows[i];
         struct gate_item *item;
 
         if (r->state != ROW_NEW)
@@ -130,7 +130,7 @@ static bool build_park(struct gate *g)
 static void after_park(struct gate *g)
 {
     for (size_t i = 0; i < g->n_items; i++) {
-        struct row *r = &g->rows[g->item_row[i]];
+        struct gate_row *r = &g->rows[g->item_row[i]];
 
         r->parked_now = true;
         r->change->outcome = GATE_PARKED;
@@ -141,7 +141,7 @@ static void after_park(struct gate *g)
 }
 
 /* Does silver lack the placeholder of this waiting row? */
-static bool wants_shadow(const struct gate *g, const struct row *r)
+static bool wants_shadow(const struct gate *g, const struct gate_row *r)
 {
     if (r->state != ROW_WAITING || r->deleted || !is_parent(g, r->entity))
         return false;
@@ -160,7 +160,7 @@ static bool build_shadow(struct gate *g)
 static void after_shadow(struct gate *g)
 {
     for (size_t i = 0; i < g->n_items; i++) {
-        struct row *r = &g->rows[g->item_row[i]];
+        struct gate_row *r = &g->rows[g->item_row[i]];
 
         r->shadowed = g->items[i].yes;
         exists_now(g, r->entity, r->key, false);
@@ -170,7 +170,7 @@ static void after_shadow(struct gate *g)
 static bool build_withdraw(struct gate *g)
 {
     for (size_t i = 0; i < g->n_rows; i++) {
-        const struct row *r = &g->rows[i];
+        const struct gate_row *r = &g->rows[i];
         bool due = r->parked_now ? !r->fresh || is_parent(g, r->entity)
                                  : g->look_own && r->own_state == GATE_VISIBLE && r->own_version < r->version;
 

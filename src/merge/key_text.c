@@ -90,7 +90,6 @@ static int put_value(struct buf *out, const struct field_value *v, bool several,
     case FIELD_TIME_US:
         return buf_putf(out, "%" PRId64, v->as.i);
     case FIELD_FLOAT:
-        return buf_putf(out, "%.9g", v->as.d);
     case FIELD_DOUBLE:
         return buf_putf(out, "%.17g", v->as.d);
     case FIELD_DECIMAL:

@@ -293,6 +293,7 @@ static void begin_sweep(struct sim *s, struct merger *m)
     struct err err = ERR_INIT;
 
     m->n_changes = 0;
+    gate_sweep_start(m->gate);
     check(s, gate_begin_sweep(m->gate, &err), &err);
     for (size_t e = 0; e < s->world.n_entities; e++)
         for (size_t k = 0; k < KEYS; k++)
