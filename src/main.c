@@ -24,7 +24,10 @@ static void help(FILE *out)
           out);
     for (size_t i = 0; commands[i].name; i++)
         fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].summary);
-    fputs("\n'pillion COMMAND --help' tells more. 'pillion --version' prints the version.\n", out);
+    fputs("\n'pillion COMMAND --help' tells more, 'pillion help options' lists what can be configured, 'pillion "
+          "--version' "
+          "prints the\nversion.\n",
+          out);
 }
 
 int main(int argc, char **argv)
@@ -33,7 +36,7 @@ int main(int argc, char **argv)
         help(stderr);
         return 2;
     }
-    if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
+    if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || (!strcmp(argv[1], "help") && argc == 2)) {
         help(stdout);
         return 0;
     }

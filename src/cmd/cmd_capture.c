@@ -10,7 +10,8 @@ static const char usage[] =
     "  --until-caught-up     end when everything that was in the source at the start is published\n"
     "  -h, --help            this text\n"
     "Every option of the configuration can be given as a flag too: --source.host=db1.\n\n"
-    "Exit codes: 0 stopped as asked; 1 data that is not understood; 2 bad configuration; 3 something could not be "
+    "Exit codes: 0 stopped as asked; 1 data that is not understood; 2 bad usage or configuration; 3 something could "
+    "not be "
     "reached or would\n"
     "break a promise; 70 a bug.\n";
 

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "capture/table_filter.h"
+#include "cmd/arguments.h"
 #include "cmd/command.h"
 #include "cmd/wiring.h"
 #include "kafka/admin_client.h"
@@ -13,12 +14,12 @@ static const char usage[] =
     "Asks everything that is configured (contracts, source server, Kafka, registry, stores) whether Pillion can work "
     "with it,\n"
     "and prints one line for each answer, with the remedy where something is wrong. Changes nothing.\n\n"
-    "  -c, --config FILE   the configuration\n"
+    "  -c, --config FILE   the configuration (default: $PILLION_CONFIG)\n"
     "  --only PART         one of contracts, source, kafka, registry, documents, objects\n"
     "  -h, --help          this text\n"
     "Every option of the configuration can be given as a flag too: --source.host=db1.\n\n"
-    "Exit codes: 0 all is well; 1 something is set in a way that Pillion cannot work with; 2 bad usage or "
-    "configuration; 3 something could not be reached.\n";
+    "Exit codes: 0 all is well; 1 something is set in a way that Pillion cannot work with; 2 bad usage, "
+    "configuration or contract; 3 something could not be reached.\n";
 
 struct report {
     int errors, unreachable, config;
@@ -172,20 +173,16 @@ int cmd_check(int argc, char **argv)
     struct wiring w;
     struct err err = ERR_INIT;
     const char *only = NULL;
+    const struct argument_option options[] = {{"--only", NULL, &only}, {0}};
+    struct arguments a = {.command = "check", .options = options, .configured = true};
     int rc = 0, ran = 0;
 
     if (command_help(argc, argv, usage))
         return 0;
     if (wiring_init(&w, &argc, argv, &err) < 0)
         goto out;
-    for (int i = 1; i < argc; i++) {
-        if (!strcmp(argv[i], "--only") && i + 1 < argc) {
-            only = argv[++i];
-        } else {
-            options_unknown_flag(argv[i], &err);
-            goto out;
-        }
-    }
+    if (arguments_read(&a, argc, argv, &err) < 0)
+        goto out;
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
         if (only && strcmp(only, parts[i].name) != 0)
             continue;

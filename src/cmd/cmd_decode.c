@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "base/stop.h"
 #include "binlog/decoder.h"
+#include "cmd/arguments.h"
 #include "cmd/command.h"
 #include "cmd/event_json.h"
 #include "mysql/event_source.h"
@@ -149,7 +150,7 @@ static int events(struct decode *d, struct event_source *source, struct err *err
     return rc;
 }
 
-static int decode(int n, char **files, struct decode *d, struct err *err)
+static int decode(size_t n, const char *const *files, struct decode *d, struct err *err)
 {
     struct decoder_options options = {.server_name = "decode", .dml_statements_stop = true};
     struct event_source *source = NULL;
@@ -158,7 +159,7 @@ static int decode(int n, char **files, struct decode *d, struct err *err)
     d->decoder = decoder_new(&options);
     buf_init(&d->out, LINE_BYTES);
     arena_init(&d->arena, LINE_BYTES);
-    if (event_source_open_files(&source, (const char *const *)files, (size_t)n, err) == 0)
+    if (event_source_open_files(&source, files, n, err) == 0)
         rc = events(d, source, err);
     if (flush(d, rc < 0 ? NULL : err) < 0)
         rc = -1;
@@ -178,29 +179,23 @@ int cmd_decode(int argc, char **argv)
 {
     struct decode d = {0};
     struct err err = ERR_INIT;
-    int n = 0;
+    const struct argument_option options[] = {{"--statements", &d.statements, NULL}, {"--count", &d.count, NULL}, {0}};
+    struct arguments a = {.command = "decode", .options = options, .max_words = (size_t)argc};
+    int rc = 0;
 
     if (command_help(argc, argv, usage))
         return 0;
-    for (int i = 1; i < argc; i++) {
-        if (!strcmp(argv[i], "--statements")) {
-            d.statements = true;
-        } else if (!strcmp(argv[i], "--count")) {
-            d.count = true;
-        } else if (argv[i][0] == '-' && argv[i][1]) {
-            err_set(&err, ERR_USAGE, "decode does not know the option %s; 'pillion decode --help' lists them.",
-                    argv[i]);
-            return command_fail("decode", &err);
-        } else {
-            argv[n++] = argv[i];
-        }
-    }
-    if (!n) {
+    a.words = xcalloc((size_t)argc, sizeof *a.words);
+    if (arguments_read(&a, argc, argv, &err) < 0) {
+        rc = command_fail("decode", &err);
+    } else if (!a.n_words) {
         fputs(usage, stderr);
-        return 2;
+        rc = 2;
+    } else {
+        stop_on_signals();
+        if (decode(a.n_words, a.words, &d, &err) < 0 && err.code != ERR_STOPPED)
+            rc = command_fail("decode", &err);
     }
-    stop_on_signals();
-    if (decode(n, argv, &d, &err) < 0 && err.code != ERR_STOPPED)
-        return command_fail("decode", &err);
-    return 0;
+    free(a.words);
+    return rc;
 }

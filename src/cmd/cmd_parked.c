@@ -1,7 +1,9 @@
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "cmd/arguments.h"
 #include "cmd/command.h"
 #include "cmd/parked_row.h"
 #include "cmd/wiring.h"
@@ -10,11 +12,13 @@ enum { PAGE = 500 };
 
 static const char usage[] = "Usage: pillion parked ls [TABLE] [-c FILE] [--limit N] [--json]\n\n"
                             "Lists the rows that wait for a parent, with what they wait for.\n\n"
-                            "  TABLE        only rows of this table (as the contract names it)\n"
-                            "  --limit N    at most N rows (default 100; 0: all)\n"
-                            "  --json       one JSON object a line, the whole parked document\n"
-                            "  -h, --help   this text\n\n"
-                            "Exit codes: 0 done; 2 bad usage; 3 the document store cannot be reached.\n";
+                            "  TABLE               only rows of this table (as the contract names it)\n"
+                            "  --limit N           at most N rows (default 100; 0: all)\n"
+                            "  --json              one JSON object a line, the whole parked document\n"
+                            "  -c, --config FILE   the configuration (default: $PILLION_CONFIG)\n"
+                            "  -h, --help          this text\n\n"
+                            "Exit codes: 0 done; 1 a document is no parked row; 2 bad usage or configuration; 3 the "
+                            "document store cannot be\nreached.\n";
 
 struct listing {
     const char *table;
@@ -83,28 +87,20 @@ int cmd_parked(int argc, char **argv)
     struct document_store_options documents;
     struct wiring w;
     struct err err = ERR_INIT;
-    const char *verb = NULL;
+    const char *words[2] = {NULL}, *limit = NULL;
+    const struct argument_option options[] = {{"--json", &l.json, NULL}, {"--limit", NULL, &limit}, {0}};
+    struct arguments a = {.command = "parked", .options = options, .configured = true, .words = words, .max_words = 2};
     int rc = 0;
 
     if (command_help(argc, argv, usage))
         return 0;
     if (wiring_init(&w, &argc, argv, &err) < 0)
         goto out;
-    for (int i = 1; i < argc; i++) {
-        if (!strcmp(argv[i], "--limit") && i + 1 < argc)
-            l.limit = strtol(argv[++i], NULL, 10);
-        else if (!strcmp(argv[i], "--json"))
-            l.json = true;
-        else if (argv[i][0] != '-' && !verb)
-            verb = argv[i];
-        else if (argv[i][0] != '-' && !l.table)
-            l.table = argv[i];
-        else {
-            options_unknown_flag(argv[i], &err);
-            goto out;
-        }
-    }
-    if (!verb || strcmp(verb, "ls") != 0) {
+    if (arguments_read(&a, argc, argv, &err) < 0 ||
+        (limit && arguments_number("--limit", limit, 0, LONG_MAX, &l.limit, &err) < 0))
+        goto out;
+    l.table = words[1];
+    if (!words[0] || strcmp(words[0], "ls") != 0) {
         fputs(usage, stderr);
         rc = 2;
         goto out;

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "capture/checkpoint_log.h"
+#include "cmd/arguments.h"
 #include "cmd/command.h"
 #include "cmd/wiring.h"
 
@@ -21,9 +22,13 @@ static const char usage[] =
     "  --gtid SET         all transactions of the set count as published\n"
     "  --at FILE:OFFSET   for servers without GTIDs: a place between two transactions\n"
     "  --dry-run          show what would be written\n"
+    "  --yes              write it\n"
     "  --json             the whole record\n"
+    "  -c, --config FILE  the configuration (default: $PILLION_CONFIG)\n"
     "  -h, --help         this text\n\n"
-    "Exit codes: 0 done; 1 there is no checkpoint; 2 bad usage; 3 Kafka cannot be reached.\n";
+    "Exit codes: 0 done; 1 there is no checkpoint; 2 bad usage or configuration, or --yes is missing; 3 Kafka cannot "
+    "be "
+    "reached.\n";
 
 static void print_checkpoint(const struct checkpoint *c)
 {
@@ -136,10 +141,26 @@ static int set_position(const struct wiring *w, struct checkpoint *c, bool found
     return checkpoint_log_write(&kafka, w->checkpoint_topic, c, err);
 }
 
+static int check_options(bool set, const char *gtid, const char *at, bool of_set, bool json, struct err *err)
+{
+    if (set && !gtid == !at)
+        return err_set(err, ERR_USAGE, "'position set' needs one of --gtid and --at.");
+    if (set && json)
+        return err_set(err, ERR_USAGE, "--json belongs to 'position show'.");
+    if (!set && (gtid || at || of_set))
+        return err_set(err, ERR_USAGE, "--gtid, --at, --dry-run and --yes belong to 'position set'.");
+    return 0;
+}
+
 int cmd_position(int argc, char **argv)
 {
     const char *gtid = NULL, *at = NULL, *verb = NULL;
     bool json = false, dry_run = false, yes = false, found = false;
+    const struct argument_option options[] = {{"--gtid", NULL, &gtid}, {"--at", NULL, &at},
+                                              {"--json", &json, NULL}, {"--dry-run", &dry_run, NULL},
+                                              {"--yes", &yes, NULL},   {0}};
+    struct arguments a = {
+        .command = "position", .options = options, .configured = true, .words = &verb, .max_words = 1};
     struct checkpoint c;
     struct wiring w;
     struct err err = ERR_INIT;
@@ -150,29 +171,15 @@ int cmd_position(int argc, char **argv)
     checkpoint_init(&c);
     if (wiring_init(&w, &argc, argv, &err) < 0)
         goto out;
-    for (int i = 1; i < argc; i++) {
-        if (!strcmp(argv[i], "--gtid") && i + 1 < argc)
-            gtid = argv[++i];
-        else if (!strcmp(argv[i], "--at") && i + 1 < argc)
-            at = argv[++i];
-        else if (!strcmp(argv[i], "--json"))
-            json = true;
-        else if (!strcmp(argv[i], "--dry-run"))
-            dry_run = true;
-        else if (!strcmp(argv[i], "--yes"))
-            yes = true;
-        else if (argv[i][0] != '-' && !verb)
-            verb = argv[i];
-        else {
-            options_unknown_flag(argv[i], &err);
-            goto out;
-        }
-    }
-    if (!verb || (strcmp(verb, "show") != 0 && strcmp(verb, "set") != 0) || (!strcmp(verb, "set") && !gtid == !at)) {
+    if (arguments_read(&a, argc, argv, &err) < 0)
+        goto out;
+    if (!verb || (strcmp(verb, "show") != 0 && strcmp(verb, "set") != 0)) {
         fputs(usage, stderr);
         rc = 2;
         goto out;
     }
+    if (check_options(!strcmp(verb, "set"), gtid, at, dry_run || yes, json, &err) < 0)
+        goto out;
     if (read_newest(&w, &c, &found, &err) < 0)
         goto out;
     if (!strcmp(verb, "set")) {

@@ -10,8 +10,9 @@ static const char usage[] =
     "  --until-caught-up     end when everything that was in the source at the start is in silver\n"
     "  -h, --help            this text\n"
     "Every option of the configuration can be given as a flag too (--source.host=db1) or in the environment\n"
-    "(PILLION_SOURCE_HOST). integration/pillion.example.yaml lists them all.\n\n"
-    "Exit codes: 0 stopped as asked; 1 data that is not understood; 2 bad configuration; 3 something could not be "
+    "(PILLION_SOURCE_HOST). 'pillion help options' lists them all.\n\n"
+    "Exit codes: 0 stopped as asked; 1 data that is not understood; 2 bad usage, configuration or contract; 3 "
+    "something could not be "
     "reached or would\n"
     "break a promise; 70 a bug.\n";
 

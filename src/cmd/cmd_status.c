@@ -7,18 +7,21 @@
 #include "base/mem.h"
 #include "base/stop.h"
 #include "cmd/admin_request.h"
+#include "cmd/arguments.h"
 #include "cmd/command.h"
 #include "cmd/wiring.h"
 
-enum { ANSWER_BYTES = 16 << 20, SCALAR_BYTES = 4 << 20, POLL_MS = 200, CALM_POLLS = 4 };
+enum { ANSWER_BYTES = 16 << 20, SCALAR_BYTES = 4 << 20, POLL_MS = 200, CALM_POLLS = 4, WAIT_MAX_S = 86400 };
 
 static const char usage[] = "Usage: pillion status [-c FILE] [--json] [--wait-caught-up SECONDS]\n\n"
                             "What a running daemon is doing, as its admin page tells (admin.listen).\n\n"
                             "  --json                     the whole answer\n"
                             "  --wait-caught-up SECONDS   look at the source's position first, and wait until all of "
                             "it is published and merged\n"
+                            "  -c, --config FILE          the daemon's configuration (default: $PILLION_CONFIG)\n"
                             "  -h, --help                 this text\n\n"
-                            "Exit codes: 0 done; 1 not caught up in time; 2 bad usage; 3 no daemon answers.\n";
+                            "Exit codes: 0 done; 1 not caught up in time; 2 bad usage or configuration, or the daemon "
+                            "refuses the token; 3 no\ndaemon answers.\n";
 
 /* What the source has executed now. */
 struct target {
@@ -193,6 +196,9 @@ int cmd_status(int argc, char **argv)
     json_t *root = NULL;
     bool json = false, yes = true;
     long wait = 0;
+    const char *seconds = NULL;
+    const struct argument_option options[] = {{"--json", &json, NULL}, {"--wait-caught-up", NULL, &seconds}, {0}};
+    struct arguments a = {.command = "status", .options = options, .configured = true};
     int rc = 0;
 
     if (command_help(argc, argv, usage))
@@ -201,16 +207,9 @@ int cmd_status(int argc, char **argv)
     buf_init(&answer, ANSWER_BYTES);
     if (wiring_init(&w, &argc, argv, &err) < 0)
         goto out;
-    for (int i = 1; i < argc; i++) {
-        if (!strcmp(argv[i], "--json")) {
-            json = true;
-        } else if (!strcmp(argv[i], "--wait-caught-up") && i + 1 < argc) {
-            wait = strtol(argv[++i], NULL, 10);
-        } else {
-            options_unknown_flag(argv[i], &err);
-            goto out;
-        }
-    }
+    if (arguments_read(&a, argc, argv, &err) < 0 ||
+        (seconds && arguments_number("--wait-caught-up", seconds, 1, WAIT_MAX_S, &wait, &err) < 0))
+        goto out;
     if (wait > 0 && wait_caught_up(&w, wait, &answer, &yes, &err) < 0)
         goto out;
     root = ask(&w, &answer, &err);

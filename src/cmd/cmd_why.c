@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "cmd/arguments.h"
 #include "cmd/command.h"
 #include "cmd/parked_row.h"
 #include "cmd/wiring.h"
@@ -10,10 +11,13 @@
 static const char usage[] =
     "Usage: pillion why TABLE KEY [-c FILE]\n\n"
     "Why a row is visible in silver, or what it waits for: its parents, each with its state.\n\n"
-    "  TABLE        as the contract names it\n"
-    "  KEY          its primary key; the parts of a composite key joined with |\n"
-    "  -h, --help   this text\n\n"
-    "Exit codes: 0 the row is visible; 1 it is not; 2 bad usage; 3 the document store cannot be reached.\n";
+    "  TABLE               as the contract names it\n"
+    "  KEY                 its primary key; the parts of a composite key joined with |; one that begins with a minus\n"
+    "                      and a letter comes after --\n"
+    "  -c, --config FILE   the configuration (default: $PILLION_CONFIG)\n"
+    "  -h, --help          this text\n\n"
+    "Exit codes: 0 the row is visible; 1 it is not; 2 bad usage or configuration; 3 the document store cannot be "
+    "reached.\n";
 
 struct sight {
     bool found, deleted, pending;
@@ -119,7 +123,8 @@ static int explain_parked(struct document_store *s, const bson_t *doc, struct er
 
 int cmd_why(int argc, char **argv)
 {
-    const char *table = NULL, *key = NULL;
+    const char *words[2] = {NULL}, *table, *key;
+    struct arguments a = {.command = "why", .configured = true, .words = words, .max_words = 2};
     struct document_store *s = NULL;
     struct document_store_options documents;
     struct sight sight = {0};
@@ -132,16 +137,10 @@ int cmd_why(int argc, char **argv)
         return 0;
     if (wiring_init(&w, &argc, argv, &err) < 0)
         goto out;
-    for (int i = 1; i < argc; i++) {
-        if (argv[i][0] == '-' && argv[i][1] && !table) {
-            options_unknown_flag(argv[i], &err);
-            goto out;
-        }
-        if (!table)
-            table = argv[i];
-        else
-            key = argv[i];
-    }
+    if (arguments_read(&a, argc, argv, &err) < 0)
+        goto out;
+    table = words[0];
+    key = words[1];
     if (!table || !key) {
         fputs(usage, stderr);
         rc = 2;

@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "base/metric.h"
 #include "base/stop.h"
+#include "cmd/arguments.h"
 #include "cmd/command.h"
 #include "cmd/progress.h"
 #include "cmd/status_report.h"
@@ -219,24 +220,21 @@ static int join_parts(struct daemon *d)
 int daemon_main(int argc, char **argv, int parts, const char *name, const char *usage)
 {
     struct daemon *d;
+    struct arguments arguments;
     struct err err = ERR_INIT;
     int code = 0;
 
     if (command_help(argc, argv, usage))
         return 0;
     d = xcalloc(1, sizeof *d);
+    const struct argument_option options[] = {{"--until-caught-up", &d->until_caught_up, NULL}, {0}};
     d->started_us = clock_wall_us();
     stop_on_signals();
     if (wiring_init(&d->wiring, &argc, argv, &err) < 0)
         goto out;
-    for (int i = 1; i < argc; i++) {
-        if (!strcmp(argv[i], "--until-caught-up")) {
-            d->until_caught_up = true;
-        } else {
-            options_unknown_flag(argv[i], &err);
-            goto out;
-        }
-    }
+    arguments = (struct arguments){.command = name, .options = options, .configured = true};
+    if (arguments_read(&arguments, argc, argv, &err) < 0)
+        goto out;
     metric_set(metric_series(M_UP, (const char *const[]){PILLION_VERSION}), 1);
     if (make_parts(d, parts, &err) < 0 || start_http(d, &err) < 0)
         goto out;
