@@ -1,8 +1,8 @@
 #!/bin/bash
 # test.sh [--quick] [STEP...] - everything that must hold before a change goes in; CI runs exactly this.
 #
-# Installs what is needed, builds with gcc and clang, with and without sanitizers, runs the unit tests, the lint and the
-# simulator (all of them ctest's), starts the real servers and runs every scenarios/*/run.sh against them, and builds and
+# Installs what is needed, builds with gcc and clang, with and without sanitizers, runs the unit tests, the lint, the
+# simulator and the fuzzers (all of them ctest's), starts the real servers and runs every scenarios/*/run.sh against them, and builds and
 # tests in Debian trixie and sid.  A failing step does not stop the others.  The last line is `N passed, M failed`, where
 # each of ctest's tests, each scenario and each other step counts as one; the exit code is 0 only when M is 0.
 #
@@ -28,10 +28,10 @@ step_shell() {
   git ls-files -z --cached --others --exclude-standard '*.sh' .ci/run | xargs -0 shellcheck --severity=warning
 }
 step_docker() { "$(bash "$INTEGRATION/venv.sh")" "$TREE/docker/check.py"; }
-build() { # PRESET
+build() { # PRESET [OPTION OF cmake --build...]
   cd "$TREE"
   cmake --preset "$1" -B "$WORK/build-$1"
-  cmake --build "$WORK/build-$1" -j "$JOBS" -- -k 0
+  cmake --build "$WORK/build-$1" -j "$JOBS" "${@:2}" -- -k 0
 }
 tests() { ctest --test-dir "$WORK/build-$1" --no-tests=error --output-on-failure -j "$JOBS" "${@:2}"; }
 step_dev() { build dev; tests dev; }
@@ -47,18 +47,7 @@ step_tsan() {
 }
 step_clang() { build clang; }
 step_release() { build release; tests release; }
-step_fuzz() {
-  local program name n=0
-  build fuzz
-  for program in "$WORK"/build-fuzz/tests/fuzz/fuzz_*; do
-    if [ ! -f "$program" ] || [ ! -x "$program" ]; then continue; fi
-    name=$(basename "$program") n=$((n + 1))
-    mkdir -p "$WORK/corpus/$name"
-    [ ! -d "$TREE/tests/fuzz/corpus/$name" ] || cp -r "$TREE/tests/fuzz/corpus/$name/." "$WORK/corpus/$name/"
-    (cd "$WORK" && "$program" -max_total_time=20 -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 "corpus/$name")
-  done
-  ((n > 0)) || die 'no fuzz target was built'
-}
+step_fuzz() { build fuzz --target fuzz; tests fuzz -R '^fuzz/'; }
 step_servers() { bash "$INTEGRATION/servers.sh" start; }
 step_scenario() { # NAME
   [ -x "$WORK/build-release/pillion" ] || build release
