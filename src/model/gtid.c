@@ -123,7 +123,7 @@ static bool parse_file(struct gtid *g, const char *s, const char *end)
     g->flavor = GTID_FILE;
     memcpy(g->source, s, (size_t)(colon - 1 - s));
     g->source[colon - 1 - s] = '\0';
-    return !strpbrk(g->source, ", \t\r\n");
+    return !strpbrk(g->source, ":, \t\r\n");
 }
 
 int gtid_parse(struct gtid *g, const char *text, struct err *err)
