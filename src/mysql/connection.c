@@ -14,7 +14,7 @@
 #include "mysql/packet_reader.h"
 #include "mysql/server_error.h"
 
-enum { TLS_ERROR = 2026, LOST = 2013 };
+enum { TLS_ERROR = 2026, LOST = 2013, ACCESS_DENIED = 1045 };
 
 struct connection {
     MYSQL *mysql;
@@ -65,18 +65,29 @@ static int stopped(const struct connection *c, struct err *err)
     return err_set(err, ERR_STOPPED, "Reading from the source server was asked to stop.");
 }
 
-static int failed(struct connection *c, const char *doing, struct err *err)
+/* What an error means once the login is done is not what it means before. */
+static int tell(const struct connection *c, unsigned number, const char *text, const char *doing, struct err *err)
 {
-    unsigned number = mysql_errno(c->mysql);
     char what[700];
 
-    if (stopped(c, err))
-        return -1;
-    /* After the login a TLS error says that the connection broke (lost, not "TLS is set up wrongly"). */
+    snprintf(what, sizeof what, "%s %s", doing, c->place);
+    /* The connection broke; TLS was set up well enough. */
     if (c->fd >= 0 && number == TLS_ERROR)
         number = LOST;
-    snprintf(what, sizeof what, "%s %s", doing, c->place);
-    return server_error_set(err, number, mysql_error(c->mysql), what);
+    /* Both vendors refuse replication with the words for a wrong password. */
+    if (c->fd >= 0 && number == ACCESS_DENIED)
+        return err_set(err, ERR_MYSQL_GRANT,
+                       "Could not %s: the user lacks the privilege to read the binlog (error %u); run GRANT "
+                       "REPLICATION SLAVE ON *.* TO that user.",
+                       what, number);
+    return server_error_set(err, number, text, what);
+}
+
+static int failed(struct connection *c, const char *doing, struct err *err)
+{
+    if (stopped(c, err))
+        return -1;
+    return tell(c, mysql_errno(c->mysql), mysql_error(c->mysql), doing, err);
 }
 
 static void library_init_once(void)
@@ -339,7 +350,7 @@ static int server_said(struct connection *c, const uint8_t *packet, size_t len, 
 {
     struct cursor cur = cursor_of(packet, len);
     unsigned number;
-    char text[512], what[400];
+    char text[512];
 
     cursor_skip(&cur, 1);
     number = cursor_u16le(&cur);
@@ -347,8 +358,7 @@ static int server_said(struct connection *c, const uint8_t *packet, size_t len, 
         cursor_skip(&cur, 6);
     snprintf(text, sizeof text, "%.*s", (int)(cursor_left(&cur) < sizeof text ? cursor_left(&cur) : sizeof text - 1),
              (const char *)cur.p);
-    snprintf(what, sizeof what, "read the binlog stream of %s", c->place);
-    return server_error_set(err, number, text, what);
+    return tell(c, number, text, "read the binlog stream of", err);
 }
 
 int connection_fetch(struct connection *c, const uint8_t **event, size_t *len, struct err *err)

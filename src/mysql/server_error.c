@@ -55,7 +55,11 @@ static const struct known table[] = {
      "the log is damaged on the server's disk: check it with the vendor's binlog tool, then set a position after the "
      "damage and backfill"},
     {1236, NULL, ERR_MYSQL_QUERY, "see the source server's error log"},
+    {4052, NULL, ERR_MYSQL_SERVER_ID,
+     "stop the other replica, or give this one its own server id (source.server_id) and capture name"},
     {1945, NULL, ERR_POSITION_FOREIGN,
+     "point Pillion at the server that has the whole history, or set a new position and backfill"},
+    {1951, NULL, ERR_POSITION_FOREIGN,
      "point Pillion at the server that has the whole history, or set a new position and backfill"},
     {1955, NULL, ERR_POSITION_FOREIGN,
      "point Pillion at the server that has the whole history, or set a new position and backfill"},
@@ -66,8 +70,8 @@ static const struct known table[] = {
     {1381, NULL, ERR_MYSQL_SETTING, "start the server with log_bin"},
     /* Login. */
     {1045, NULL, ERR_MYSQL_AUTH,
-     "check source.user and source.password, and that the account may come from this host (and without TLS, if tls is "
-     "off)"},
+     "check source.user and source.password, that the account may come from this host, and source.tls.mode if it "
+     "requires TLS"},
     {1698, NULL, ERR_MYSQL_AUTH, "this account does not log in by password; use one that does"},
     {1130, NULL, ERR_MYSQL_AUTH, "create the account for this host: CREATE USER ...@'%'"},
     {1129, NULL, ERR_MYSQL_AUTH,

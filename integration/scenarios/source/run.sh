@@ -182,7 +182,7 @@ one_server() {
   say 'server ids'
   bad ERR_MYSQL_SERVER_ID "source server's own" cdc cdcpw id="$(sql 'SELECT @@server_id')"
   background first from=latest until=1000000 name=first id=4711 heartbeat_ms=200 tls=off
-  await first.out HEARTBEAT 20
+  [ -e "$out/first.out" ] || sleep 0.2; await first.out HEARTBEAT 20
   if [ $flavor = mysql ]; then
     bad ERR_MYSQL_SERVER_ID '4711 is in use by another replica' cdc cdcpw id=4711 name=second
     finds '4711 is in use by another replica' 'source.server_id' cdc cdcpw id=4711
