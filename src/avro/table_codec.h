@@ -3,7 +3,7 @@
  *
  * table_codec_new compiles the plan from a table_map; schema texts are canonical JSON, made once.
  * table_codec_encode_row consumes one row (both images) of a rows event. The envelope is Debezium's (before, after,
- * source, op, ts_ms, ts_us, ts_ns, transaction); profile `native` uses Avro logical types, profile `debezium`
+ * source, transaction, op, ts_ms, ts_us, ts_ns); profile `native` uses Avro logical types, profile `debezium`
  * Debezium's types and connect.names. Source: Avro 1.11 specification "Binary Encoding", "Logical Types"; Confluent
  * wire format (magic 0, 4-byte big-endian id). It knows no registry and no Kafka: the ids are set by the caller before
  * the first row. Ownership: the codec borrows the table_map, which must outlive it (table_map_keep). Errors: ERR_VALUE

@@ -402,6 +402,25 @@ static void test_endless_values(void **state)
     key_reader_free(r);
 }
 
+/* The same array where it is only walked over: nothing is written that a buffer could cap. */
+static void test_endless_skip(void **state)
+{
+    static const uint8_t many[] = {0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f, 0};
+    struct envelope_reader *r = reader_of("{'name':'a','type':{'type':'array','items':'null'}}");
+    struct err err = ERR_INIT;
+    struct envelope e;
+    struct buf b;
+
+    (void)state;
+    buf_init(&b, 1 << 10);
+    put_long(&b, 1);
+    (void)buf_put(&b, many, sizeof many);
+    assert_int_equal(envelope_read(r, cursor_of(b.data, b.len), &e, &err), -1);
+    assert_int_equal(err.code, ERR_LIMIT);
+    buf_release(&b);
+    envelope_reader_free(r);
+}
+
 static void test_key(void **state)
 {
     static const char schema[] = "{\"type\":\"record\",\"name\":\"Key\",\"namespace\":\"p.d.t\",\"fields\":["
@@ -472,9 +491,10 @@ static void test_other_writers(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_debezium),       cmocka_unit_test(test_damage),  cmocka_unit_test(test_bad_op),
-        cmocka_unit_test(test_no_envelopes),   cmocka_unit_test(test_no_keys), cmocka_unit_test(test_deep_schema),
-        cmocka_unit_test(test_endless_values), cmocka_unit_test(test_key),     cmocka_unit_test(test_other_writers),
+        cmocka_unit_test(test_debezium),       cmocka_unit_test(test_damage),       cmocka_unit_test(test_bad_op),
+        cmocka_unit_test(test_no_envelopes),   cmocka_unit_test(test_no_keys),      cmocka_unit_test(test_deep_schema),
+        cmocka_unit_test(test_endless_values), cmocka_unit_test(test_endless_skip), cmocka_unit_test(test_key),
+        cmocka_unit_test(test_other_writers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

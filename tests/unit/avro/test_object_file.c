@@ -192,6 +192,11 @@ static void test_damage(void **state)
         }
         assert_int_equal(good, 1); /* cut behind the header: a file without blocks */
         assert_int_equal(read_all(file.data, header), 0);
+        for (size_t i = file.len - OBJECT_SYNC; i < file.len; i++) { /* the marker behind the block */
+            file.data[i] ^= 1;
+            assert_int_equal(read_all(file.data, file.len), -1);
+            file.data[i] ^= 1;
+        }
         for (size_t i = 0; i < file.len * 8; i++) {
             uint8_t *bad = xmemdup(file.data, file.len);
 

@@ -184,6 +184,57 @@ static void test_missing_columns(void **state)
     one_release(&o);
 }
 
+static void test_null_in_not_null(void **state)
+{
+    struct change_source source = sample_source();
+    struct one o;
+    struct rows rows;
+
+    (void)state;
+    one_init(&o, COLUMN_YEAR, false);
+    check(one_encode(&o, CHANGE_INSERT, "\1", 1), &o.err);
+    o.data.data[0] = 2; /* the NULL bit of v */
+    check(table_codec_begin_event(o.codec, &source, 1, &o.err), &o.err);
+    rows = sample_rows(&o.t, CHANGE_INSERT, &o.data);
+    assert_int_equal(table_codec_encode_row(o.codec, &rows, 0, &o.records, &o.err), -1);
+    expect_error(&o, ERR_MALFORMED, "column v");
+    one_release(&o);
+}
+
+/* An update is one record unless the key changes; then it is a delete of the old key and a create of the new one. */
+static void test_key_change(void **state)
+{
+    static const char images[] = "\0\7\0\0\0\1"
+                                 "\0\7\0\0\0\2"
+                                 "\0\7\0\0\0\2"
+                                 "\0\x8\0\0\0\3";
+    struct change_source source = sample_source();
+    struct one o;
+    struct rows rows;
+
+    (void)state;
+    one_init(&o, COLUMN_YEAR, false);
+    check(one_encode(&o, CHANGE_INSERT, "\1", 1), &o.err);
+    check(table_codec_begin_event(o.codec, &source, 1, &o.err), &o.err);
+    buf_clear(&o.data);
+    (void)buf_put(&o.data, images, sizeof images - 1);
+    rows = sample_rows(&o.t, CHANGE_UPDATE, &o.data);
+    check(table_codec_encode_row(o.codec, &rows, 0, &o.records, &o.err), &o.err);
+    assert_int_equal(o.records.n, 1);
+    assert_int_equal(o.records.records[0].op, 'u');
+    assert_false(o.records.key_changed);
+    assert_memory_equal(o.records.records[0].key, "\0\0\0\0\0\x0e", 6);
+    check(table_codec_encode_row(o.codec, &rows, 1, &o.records, &o.err), &o.err);
+    assert_int_equal(o.records.n, 2);
+    assert_true(o.records.key_changed);
+    assert_int_equal(o.records.records[0].op, 'd');
+    assert_memory_equal(o.records.records[0].key, "\0\0\0\0\0\x0e", 6);
+    assert_int_equal(o.records.records[1].op, 'c');
+    assert_memory_equal(o.records.records[1].key, "\0\0\0\0\0\x10", 6);
+    assert_false(rows_left(&rows));
+    one_release(&o);
+}
+
 /* Every cut of a row is an error and never a read past its end (the sanitizers watch). */
 static void test_truncated_rows(void **state)
 {
@@ -331,7 +382,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_big_unsigned),    cmocka_unit_test(test_zero_dates),
         cmocka_unit_test(test_enum_and_set),    cmocka_unit_test(test_bad_text),
-        cmocka_unit_test(test_missing_columns), cmocka_unit_test(test_truncated_rows),
+        cmocka_unit_test(test_missing_columns), cmocka_unit_test(test_null_in_not_null),
+        cmocka_unit_test(test_key_change),      cmocka_unit_test(test_truncated_rows),
         cmocka_unit_test(test_record_limit),    cmocka_unit_test(test_transaction_block_and_query),
         cmocka_unit_test(test_no_key),          cmocka_unit_test(test_anonymous_gtid),
         cmocka_unit_test(test_record_places),
