@@ -57,7 +57,7 @@ static inline void apache_read(struct apache *a, const uint8_t *message, size_t 
 
 static inline avro_value_t field(const avro_value_t *record, const char *name)
 {
-    avro_value_t out, branch;
+    avro_value_t out, branch = {0};
 
     if (avro_value_get_by_name(record, name, &out, NULL) != 0)
         fail_msg("no field %s", name);
@@ -70,8 +70,8 @@ static inline avro_value_t field(const avro_value_t *record, const char *name)
 
 static inline int64_t number(const avro_value_t *v)
 {
-    int64_t l;
-    int32_t i;
+    int64_t l = 0;
+    int32_t i = 0;
 
     if (avro_value_get_type(v) == AVRO_INT32) {
         assert_int_equal(avro_value_get_int(v, &i), 0);
@@ -85,7 +85,7 @@ static inline int64_t number(const avro_value_t *v)
 static inline void check_text(const avro_value_t *v, const void *text, size_t len)
 {
     const char *s;
-    size_t size;
+    size_t size = 0;
 
     assert_int_equal(avro_value_get_type(v), AVRO_STRING);
     assert_int_equal(avro_value_get_string(v, &s, &size), 0);
@@ -96,7 +96,7 @@ static inline void check_text(const avro_value_t *v, const void *text, size_t le
 static inline void check_bytes(const avro_value_t *v, const void *bytes, size_t len)
 {
     const void *s;
-    size_t size;
+    size_t size = 0;
 
     assert_int_equal(avro_value_get_type(v), AVRO_BYTES);
     assert_int_equal(avro_value_get_bytes(v, &s, &size), 0);

@@ -75,7 +75,7 @@ static void test_apache_reads_it(void **state)
     avro_reader_t reader;
     struct err err = ERR_INIT;
     struct buf b;
-    size_t n;
+    size_t n = 0;
 
     (void)state;
     buf_init(&b, 1 << 16);

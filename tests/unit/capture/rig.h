@@ -118,7 +118,7 @@ static inline int seen_take(void *arg, const struct record *record, struct err *
     const void *id;
     size_t len;
     char text[GTID_TEXT + 32];
-    uint64_t index;
+    uint64_t index = 0;
     char op = 0;
 
     if (s->n == s->size) {
