@@ -324,8 +324,8 @@ static void test_no_envelopes(void **state)
         "'string'",
         "{'type':'record','name':'R','fields':[{'name':'id','type':'long'}]}",
         "{'type':'record','name':'R','fields':[{'name':'op','type':'string'},{'name':'after','type':'long'}]}",
-        "{'type':'record','name':'R','fields':[{'name':'op','type':'long'},"
-        "{'name':'after','type':{'type':'record','name':'A','fields':[]}}]}",
+        ("{'type':'record','name':'R','fields':[{'name':'op','type':'long'},"
+         "{'name':'after','type':{'type':'record','name':'A','fields':[]}}]}"),
         "{'type':'record','name':'R','fields':[{'name':'a','type':'Unknown'}]}",
         "{'type':'record','name':'R','fields':[{'name':'a','type':[]}]}",
         "{'type':'record','name':'R','fields':7}",

@@ -37,11 +37,11 @@ static void check_column(const struct column *c, const struct sample_value *want
                          bool debezium)
 {
     const void *bytes;
-    size_t len;
+    size_t len = 0;
     char text[40];
-    float f;
-    double d;
-    int b;
+    float f = 0;
+    double d = 0;
+    int b = 0;
 
     if (want->null) {
         assert_int_equal(avro_value_get_type(got), AVRO_NULL);
