@@ -7,8 +7,8 @@
 struct topic_spec {
     const char *name;
     int partitions;
-    int replication;       /* -1: the broker's default */
-    int64_t retention_ms;  /* -1: for ever; 0: the broker's default */
+    int replication;      /* -1: the broker's default */
+    int64_t retention_ms; /* -1: for ever; 0: the broker's default */
     bool compacted;
 };
 

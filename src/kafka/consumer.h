@@ -1,12 +1,14 @@
-/* consumer: a member of a consumer group (the merger), or a reader of given partitions (capture's restart, status, why).
+/* consumer: a member of a consumer group (the merger), or a reader of given partitions (capture's restart, status,
+ * why).
  *
- * Group mode: consumer_poll_batch gives records and, in between, rebalance notices; on a revoke the caller finishes what it
- * owns, commits, and acknowledges with consumer_assignment_done. Rebalances are eager: a revocation takes all partitions, the next
- * assignment gives all anew. Until the caller acknowledges a notice the group waits, at most max.poll.interval.ms (5 minutes).
- * CONSUMER_LOST: the partitions belong to others already; what was not committed is theirs to do again, and a commit would fail.
- * Offsets are committed by the caller only. isolation: read_committed. An offset that retention has deleted is an error, never a
- * jump. Records borrow from the batch: valid until record_batch_free, which must come before consumer_free.
- * Thread: one owner; consumer_wake from any. Errors: those of kafka_client.h. */
+ * Group mode: consumer_poll_batch gives records and, in between, rebalance notices; on a revoke the caller finishes
+ * what it owns, commits, and acknowledges with consumer_assignment_done. Rebalances are eager: a revocation takes all
+ * partitions, the next assignment gives all anew. Until the caller acknowledges a notice the group waits, at most
+ * max.poll.interval.ms (5 minutes). CONSUMER_LOST: the partitions belong to others already; what was not committed is
+ * theirs to do again, and a commit would fail. Offsets are committed by the caller only. isolation: read_committed. An
+ * offset that retention has deleted is an error, never a jump. Records borrow from the batch: valid until
+ * record_batch_free, which must come before consumer_free. Thread: one owner; consumer_wake from any. Errors: those of
+ * kafka_client.h. */
 #ifndef PILLION_KAFKA_CONSUMER_H
 #define PILLION_KAFKA_CONSUMER_H
 
@@ -17,12 +19,12 @@ struct consumer;
 
 struct consumer_options {
     struct kafka_options kafka;
-    const char *group;             /* NULL: no group, consumer_assign only */
-    const char *const *topics;     /* names, or regular expressions that begin with ^ */
+    const char *group;         /* NULL: no group, consumer_assign only */
+    const char *const *topics; /* names, or regular expressions that begin with ^ */
     size_t n_topics;
-    size_t fetch_bytes;            /* what is fetched ahead, for all partitions together; 0: 16 MiB */
-    int session_timeout_ms;        /* 0: librdkafka's default */
-    const char *instance_id;       /* group.instance.id or NULL */
+    size_t fetch_bytes;      /* what is fetched ahead, for all partitions together; 0: 16 MiB */
+    int session_timeout_ms;  /* 0: librdkafka's default */
+    const char *instance_id; /* group.instance.id or NULL */
 };
 
 struct topic_partition {
@@ -53,7 +55,8 @@ void consumer_free(struct consumer *c);
 void consumer_wake(struct consumer *c);
 /* The pointer that records of this topic carry. */
 const char *consumer_topic(struct consumer *c, const char *name);
-/* The next thing: records (batch filled, up to max), a rebalance (consumer_changed gives the partitions), or idle after timeout. */
+/* The next thing: records (batch filled, up to max), a rebalance (consumer_changed gives the partitions), or idle after
+ * timeout. */
 int consumer_poll_batch(struct consumer *c, struct record_batch **batch, size_t max, int timeout_ms,
                         enum consumer_notice *notice, struct err *err);
 size_t record_batch_count(const struct record_batch *b);
@@ -74,7 +77,8 @@ int consumer_committed(struct consumer *c, struct topic_partition *inout, size_t
 /* Reads these partitions from these offsets (< 0: the earliest). */
 int consumer_assign(struct consumer *c, const struct topic_partition *parts, size_t n, struct err *err);
 /* The offsets of the earliest record and of the next one to be written. */
-int consumer_watermarks(struct consumer *c, const char *topic, int32_t partition, int64_t *low, int64_t *high, struct err *err);
+int consumer_watermarks(struct consumer *c, const char *topic, int32_t partition, int64_t *low, int64_t *high,
+                        struct err *err);
 int consumer_pause(struct consumer *c, bool paused, struct err *err); /* all partitions */
 
 #endif

@@ -1,11 +1,11 @@
 /* registry: schema ids for schema texts, and back; over REST (Confluent-compatible) or in a folder (`file://`).
  *
- * registry_register gives the id of a subject's schema, registering it when it is new. Ids and texts are cached without limit of
- * time (they never change), bounded in count. HTTP: libcurl, retries with growing delay for 5xx, 429 and connection errors,
- * basic auth, TLS with verified identity, redirects never followed to another host, bodies capped. A 409 or 422 is
- * ERR_REGISTRY_REJECTED with the registry's own reason. Folder: one file per id and per subject version, made atomically
- * (write, fsync, link), so that several processes can share it.
- * Source: Confluent Schema Registry API reference. Thread: any, one call at a time inside (mutex). */
+ * registry_register gives the id of a subject's schema, registering it when it is new. Ids and texts are cached without
+ * limit of time (they never change), bounded in count. HTTP: libcurl, retries with growing delay for 5xx, 429 and
+ * connection errors, basic auth, TLS with verified identity, redirects never followed to another host, bodies capped. A
+ * 409 or 422 is ERR_REGISTRY_REJECTED with the registry's own reason. Folder: one file per id and per subject version,
+ * made atomically (write, fsync, link), so that several processes can share it. Source: Confluent Schema Registry API
+ * reference. Thread: any, one call at a time inside (mutex). */
 #ifndef PILLION_REGISTRY_REGISTRY_H
 #define PILLION_REGISTRY_REGISTRY_H
 
@@ -32,8 +32,8 @@ int registry_register(struct registry *r, const char *subject, const char *schem
 /* The text of an id: borrowed from the cache, valid until registry_close. */
 int registry_schema(struct registry *r, uint32_t id, const char **schema, struct err *err);
 /* Would this schema be accepted? *ok false with the reason in `reason`. */
-int registry_compatible(struct registry *r, const char *subject, const char *schema, bool *ok, char *reason, size_t size,
-                        struct err *err);
+int registry_compatible(struct registry *r, const char *subject, const char *schema, bool *ok, char *reason,
+                        size_t size, struct err *err);
 int registry_ping(struct registry *r, struct err *err);
 
 #endif
