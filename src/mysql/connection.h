@@ -43,7 +43,8 @@ void connection_close(struct connection *c);
 const struct server_facts *connection_facts(const struct connection *c);
 void connection_interrupt(struct connection *c);
 
-/* Runs a statement; for each row calls fn with n columns (NULL for SQL NULL). fn may be NULL. fn returns 0 to go on. */
+/* Runs a statement; for each row calls fn with n columns (NULL for SQL NULL). fn may be NULL. fn returns 0 to go on. Rows are not
+ * collected: they are read while fn runs, so fn must not use the connection. */
 typedef int row_fn(void *arg, size_t n, const char *const values[], const size_t lengths[]);
 int connection_query(struct connection *c, const char *sql, row_fn *fn, void *arg, struct err *err);
 /* The first column of the first row, or "" when there is none. */
