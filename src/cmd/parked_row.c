@@ -17,13 +17,18 @@ int parked_row_read(struct parked_row *row, const bson_t *doc, struct err *err)
         !bson_iter_recurse(&it, &at))
         return err_set(err, ERR_STORE_DATA,
                        "A document of " PARKED_COLLECTION " is no parked row; was it changed by hand?");
-    while (bson_iter_next(&at) && n + 1 < sizeof row->waiting) {
+    while (bson_iter_next(&at)) {
         const char *text = BSON_ITER_HOLDS_UTF8(&at) ? bson_iter_utf8(&at, NULL) : "?";
         const char *bar = strchr(text, '|');
-        int k = snprintf(row->waiting + n, sizeof row->waiting - n, "%s%.*s %s", n ? ", " : "",
-                         (int)(bar ? bar - text : (long)strlen(text)), text, bar ? bar + 1 : "");
+        size_t room = sizeof row->waiting - n;
+        int k = snprintf(row->waiting + n, room, "%s%.*s%s%s", n ? ", " : "",
+                         (int)(bar ? bar - text : (long)strlen(text)), text, bar ? " " : "", bar ? bar + 1 : "");
 
-        n += k > 0 ? (size_t)k : 0;
+        if (k < 0 || (size_t)k >= room) {
+            memcpy(row->waiting + sizeof row->waiting - sizeof "...", "...", sizeof "...");
+            break;
+        }
+        n += (size_t)k;
     }
     return 0;
 }

@@ -12,7 +12,7 @@
 struct parked_row {
     const char *entity;
     const char *key;
-    char waiting[512]; /* "users 7, users 9" */
+    char waiting[512]; /* "users 7, users 9"; cut with "..." */
 };
 
 int parked_row_read(struct parked_row *row, const bson_t *doc, struct err *err);
