@@ -1,6 +1,7 @@
 /* fuzz_avro: any bytes as an Avro schema and a record of it (parted by a zero byte), as an object container file, as a
- * bronze record, and as row images for the encoder; what is encoded must be readable again. Libraries: avro Corpus:
- * schemas */
+ * bronze record, and as row images for the encoder; what is encoded must be readable again.
+ * Libraries: avro
+ * Corpus: schemas */
 #include <stdint.h>
 #include <stdlib.h>
 
