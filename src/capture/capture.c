@@ -19,6 +19,7 @@
 #include "capture/table_filter.h"
 #include "capture/topic_book.h"
 #include "kafka/lease.h"
+#include "mysql/preflight.h"
 
 enum {
     LEASE_WAIT_MS = 30000,
@@ -143,7 +144,8 @@ static int recover(struct capture *c, struct err *err)
         .kafka = c->o.producer.kafka, .admin = c->admin, .checkpoint_topic = c->checkpoint_topic};
 
     enter(c, CAPTURE_RECOVER);
-    if (registry_open(&c->registry, &c->o.registry, err) || producer_new(&c->producer, &c->o.producer, err))
+    if (registry_open(&c->registry, &c->o.registry, err) || registry_ping(c->registry, err) ||
+        producer_new(&c->producer, &c->o.producer, err))
         return -1;
     options.registry = c->registry;
     if (recovery_new(&c->recovery, &options, err) ||
@@ -193,6 +195,19 @@ static int parse_start(const char *text, struct start_point *out, struct positio
                    "The start position \"%.200s\" is none of earliest, latest, gtid:SET, file:NAME:OFFSET.", text);
 }
 
+/* Asks, before the first event is read, whether the server's settings and the user's grants allow it at all. The server id is
+ * left out: event_source looks at it, and knows of this capture's own dump threads that the server has yet to miss. */
+static int preflight(const struct capture *c, struct err *err)
+{
+    struct connection *connection = NULL;
+    int errors = connection_open(&connection, &c->o.source.connection, err);
+
+    if (!errors)
+        errors = preflight_run(connection, NULL, 0, NULL, NULL, err);
+    connection_close(connection);
+    return errors ? -1 : 0;
+}
+
 static void set_source(struct capture *c, struct event_source *source)
 {
     pthread_mutex_lock(&c->lock);
@@ -237,6 +252,10 @@ static int connect_source(struct capture *c, struct position *at, struct err *er
     start.position = known;
     if (!known && parse_start(c->o.start, &start, &first, err))
         goto out;
+    if (!c->stream || !stream_position(c->stream)) {
+        if (preflight(c, err))
+            goto out;
+    }
     options.until_now |= c->o.until_caught_up;
     if (!options.capture_name)
         options.capture_name = c->o.name;
@@ -331,6 +350,7 @@ static int stream_all(struct capture *c, struct err *err)
                 goto out; /* a first connection that fails is a wrong address or account more often than a pause */
         } else {
             connected_once = true;
+            log_debug("capture", "%s: connected", c->o.name);
             if (hold_first_position(c, &at, err))
                 goto out;
             enter(c, CAPTURE_STREAM);
@@ -341,8 +361,7 @@ static int stream_all(struct capture *c, struct err *err)
                 goto out;
             rc = -1;
         }
-        if (stop_requested() || err_class(err) != ERR_CLASS_RETRY || c->o.n_source_files ||
-            ack_thread_failed(c->acks, err))
+        if (stop_requested() || err_class(err) != ERR_CLASS_RETRY || ack_thread_failed(c->acks, err))
             goto out;
         if (stream_transactions(c->stream) > transactions)
             delay_ms = BACKOFF_FIRST_MS;

@@ -7,8 +7,9 @@
 #include "base/log.h"
 #include "base/mem.h"
 
-/* A mock partition keeps 5 MiB, so little may be on its way there (DESIGN section 8). */
-enum { MOCK_QUEUE_RECORDS = 2000, MOCK_QUEUE_BYTES = 1 << 20 };
+/* A mock partition keeps 5 MiB (DESIGN section 8): little may be on its way there, and the merger, whose commits let
+ * capture go on, commits at the ends of bronze objects, so these must be small. */
+enum { MOCK_QUEUE_RECORDS = 2000, MOCK_QUEUE_BYTES = 1 << 20, MOCK_OBJECT_BYTES = 1 << 20, MOCK_OBJECT_MS = 300 };
 
 static int map_properties(struct wiring *w)
 {
@@ -214,6 +215,7 @@ struct merger_options wiring_merger(const struct wiring *w, const struct contrac
 {
     const struct options *o = &w->options;
     struct kafka_options kafka = wiring_kafka(w);
+    bool mock = kafka_is_mock(&kafka);
 
     return (struct merger_options){
         .kafka = kafka,
@@ -225,9 +227,11 @@ struct merger_options wiring_merger(const struct wiring *w, const struct contrac
         .documents = wiring_documents(w),
         .objects = wiring_objects(w),
         .bronze = (enum bronze_target)o->bronze_to,
-        .object_bytes = (size_t)o->bronze_object_bytes,
+        .object_bytes =
+            mock && o->bronze_object_bytes > MOCK_OBJECT_BYTES ? MOCK_OBJECT_BYTES : (size_t)o->bronze_object_bytes,
         .object_records = (size_t)o->bronze_object_records,
-        .object_interval_ms = (int)o->bronze_object_interval,
+        .object_interval_ms =
+            mock && o->bronze_object_interval > MOCK_OBJECT_MS ? MOCK_OBJECT_MS : (int)o->bronze_object_interval,
         .batch_records = (size_t)o->merge_batch_records,
         .batch_bytes = (size_t)o->merge_batch_bytes,
         .batch_wait_ms = (int)o->merge_batch_wait,
@@ -235,7 +239,7 @@ struct merger_options wiring_merger(const struct wiring *w, const struct contrac
         .known_max = (size_t)o->merge_known_max,
         .quarantine = (enum quarantine_policy)o->merge_quarantine,
         .session_timeout_ms = (int)o->merge_session_timeout,
-        .fresh_topics = kafka_is_mock(&kafka),
+        .fresh_topics = mock,
         .contracts = contracts,
     };
 }

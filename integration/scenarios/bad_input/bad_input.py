@@ -105,7 +105,8 @@ def on_source(source):
         expect(f"{source}: purged log", rig, [*capture, f"--source.start=file:{first}:4"], 3, "purged|no longer|not there")
         with Registry409_running() as registry:
             rig.sql("INSERT INTO shop.users(id,type,name) VALUES(3,'client','c')")
-            expect(f"{source}: registry 409", rig, [*capture, f"--registry.url=http://127.0.0.1:{registry.port}"], 1,
+            expect(f"{source}: registry 409", rig,
+                   [*capture, f"--registry.url=http://127.0.0.1:{registry.port}", f"--name={rig.name}r", f"--topics.prefix={rig.name}r"], 1,
                    "users-(key|value)", "missing a default")
     finally:
         rig.close()
@@ -123,7 +124,7 @@ class Registry409_running:
 def on_files(rig):
     binlogs = sorted(os.path.join(os.environ["MARIADB_BINLOG"].rpartition("/")[0], n)
                      for n in os.listdir(os.path.dirname(os.environ["MARIADB_BINLOG"])) if re.search(r"\.\d{6}$", n))
-    rig.sql("INSERT INTO shop.users(id,type,name) SELECT seq+100,'client',CONCAT('n',seq) FROM seq_1_to_200;\nFLUSH BINARY LOGS")
+    rig.sql("INSERT INTO shop.users(id,type,name) SELECT seq+100,'client',CONCAT('n',seq) FROM shop.seq_1_to_200;\nFLUSH BINARY LOGS")
     whole = max((b for b in binlogs), key=os.path.getsize)
     with open(whole, "rb") as f:
         good = f.read()
