@@ -326,7 +326,7 @@ size_t value_decimal_bytes(struct cursor *c, const struct wire_column *w, uint8_
     unsigned n_limbs = 1, whole = (unsigned)(w->precision - w->scale), scale = w->scale;
     struct decimal d;
     size_t len = 0, begin;
-    uint8_t bytes[33];
+    uint8_t bytes[33] = {0};
 
     if (!decimal_begin(&d, c, w))
         return 0;

@@ -110,7 +110,7 @@ static void start(struct stream *s, const struct decoder_options *options)
     assert_int_equal(describe(s, false), 0);
 }
 
-static void stop(struct stream *s)
+static void stream_stop(struct stream *s)
 {
     decoder_free(s->d);
     buf_release(&s->out);
@@ -162,7 +162,7 @@ static void connection(void **state)
     s.pos = 4;
     assert_int_equal(describe(&s, false), 0);
     assert_int_equal(feed(&s, EVENT_STOP, 0, UINT32_MAX, "", 0), 0);
-    stop(&s);
+    stream_stop(&s);
 }
 
 static void no_gtids(void **state)
@@ -191,7 +191,7 @@ static void no_gtids(void **state)
     assert_int_equal(query(&s, "BEGIN"), 0);
     assert_int_equal(query(&s, "COMMIT"), 0);
     GAVE(&s, "{\"item\": \"commit\", \"gtids\": \"" ZERO ":7\"}\n");
-    stop(&s);
+    stream_stop(&s);
 }
 
 static void large_files(void **state)
@@ -213,7 +213,7 @@ static void large_files(void **state)
     assert_true(s.pos < 1000);
     assert_int_equal(decoder_position(s.d)->offset, (1ull << 32) + s.pos);
     position_release(&at);
-    stop(&s);
+    stream_stop(&s);
 }
 
 static void stops(void **state)
@@ -231,7 +231,7 @@ static void stops(void **state)
     assert_stops(&s, feed(&s, EVENT_XID, 0, UINT32_MAX, "12345678", 8), ERR_MALFORMED, "between two transactions");
     assert_stops(&s, feed(&s, EVENT_WRITE_ROWS, 0, UINT32_MAX, "12345678", 8), ERR_MALFORMED, "outside a transaction");
     assert_stops(&s, query(&s, "INSERT INTO t VALUES (1)"), ERR_UNSUPPORTED, "binlog_format = ROW");
-    stop(&s);
+    stream_stop(&s);
 
     start(&s, NULL);
     assert_int_equal(gtid(&s, 1), 0);
@@ -241,7 +241,7 @@ static void stops(void **state)
     assert_stops(&s, query(&s, "XA START X'61',X'',1"), ERR_UNSUPPORTED, "XA");
     assert_int_equal(query(&s, "BEGIN"), 0);
     assert_stops(&s, feed(&s, EVENT_WRITE_ROWS, 0, UINT32_MAX, "\5\0\0\0\0\0\0\0", 8), ERR_MALFORMED, "table id 5");
-    stop(&s);
+    stream_stop(&s);
 
     start(&s, &lenient);
     assert_int_equal(gtid(&s, 1), 0);
@@ -253,12 +253,12 @@ static void stops(void **state)
     assert_int_equal(query(&s, "XA COMMIT X'61',X'',1"), 0);
     assert_int_equal(gtid(&s, 3), 0);
     assert_stops(&s, query(&s, "XA ROLLBACK X'61',X'',1"), ERR_UNSUPPORTED, "rolls back");
-    stop(&s);
+    stream_stop(&s);
 
     start(&s, &lenient);
     assert_int_equal(query(&s, "UPDATE t SET a = 1"), 0);
     assert_non_null(strstr(buf_cstr(&s.out), "\"item\": \"dml\""));
-    stop(&s);
+    stream_stop(&s);
 }
 
 static void must_begin_with_the_format(void **state)
@@ -270,7 +270,7 @@ static void must_begin_with_the_format(void **state)
     buf_init(&s.out, 1 << 20);
     assert_int_equal(gtid(&s, 1), -1);
     assert_int_equal(s.err.code, ERR_MALFORMED);
-    stop(&s);
+    stream_stop(&s);
 }
 
 /* A table map without names: what a server with binlog_row_metadata=MINIMAL sends. */
@@ -284,7 +284,7 @@ static void needs_full_metadata(void **state)
     assert_int_equal(gtid(&s, 1), 0);
     assert_int_equal(query(&s, "BEGIN"), 0);
     assert_stops(&s, feed(&s, EVENT_TABLE_MAP, 0, UINT32_MAX, map, sizeof map), ERR_MYSQL_SETTING, "binlog_row_metadata = FULL");
-    stop(&s);
+    stream_stop(&s);
 }
 
 static void unknown_in_table_maps(void **state)
@@ -299,7 +299,7 @@ static void unknown_in_table_maps(void **state)
     assert_int_equal(query(&s, "BEGIN"), 0);
     assert_stops(&s, feed(&s, EVENT_TABLE_MAP, 0, UINT32_MAX, tag, sizeof tag), ERR_UNSUPPORTED, "tag 77");
     assert_stops(&s, feed(&s, EVENT_TABLE_MAP, 0, UINT32_MAX, type, sizeof type), ERR_UNSUPPORTED, "type code 200");
-    stop(&s);
+    stream_stop(&s);
 }
 
 /* d.t (a INT NOT NULL), id 5: rows keep their place in the transaction over events, tables and the caller's habits. */
@@ -350,7 +350,7 @@ static void rows_are_numbered(void **state)
         /* The table map held for its transaction alone. */
         assert_stops(&s, feed(&s, EVENT_WRITE_ROWS, 0, UINT32_MAX, rows, sizeof rows), ERR_MALFORMED, "outside");
     }
-    stop(&s);
+    stream_stop(&s);
 }
 
 int main(void)
