@@ -133,7 +133,8 @@ static int acquire(struct capture *c, struct err *err)
     enter(c, CAPTURE_ACQUIRE);
     rc = admin_client_new(&c->admin, kafka, err) ||
          checkpoint_log_ensure(c->admin, c->checkpoint_topic, c->o.replication, err) ||
-         lease_acquire(&c->lease, kafka, group, c->checkpoint_topic, c->o.name, LEASE_WAIT_MS, err);
+         (!c->o.without_lease &&
+          lease_acquire(&c->lease, kafka, group, c->checkpoint_topic, c->o.name, LEASE_WAIT_MS, err));
     free(group);
     return rc ? -1 : 0;
 }
@@ -195,8 +196,9 @@ static int parse_start(const char *text, struct start_point *out, struct positio
                    "The start position \"%.200s\" is none of earliest, latest, gtid:SET, file:NAME:OFFSET.", text);
 }
 
-/* Asks, before the first event is read, whether the server's settings and the user's grants allow it at all. The server id is
- * left out: event_source looks at it, and knows of this capture's own dump threads that the server has yet to miss. */
+/* Asks, before the first event is read, whether the server's settings and the user's grants allow it at all. The server
+ * id is left out: event_source looks at it, and knows of this capture's own dump threads that the server has yet to
+ * miss. */
 static int preflight(const struct capture *c, struct err *err)
 {
     struct connection *connection = NULL;

@@ -51,6 +51,7 @@ struct capture_options {
     const struct capture_key_rule *keys;
     size_t n_keys;
     size_t max_transactions; /* in flight */
+    bool without_lease;      /* tests whose cluster is another process's mock: its groups know no static members */
     bool until_caught_up;    /* end when the source's position at the start is published (tests, CI, backfills) */
     /* A mock cluster must not be overrun: called before sending when it is set; true: wait. */
     bool (*hold)(void *arg);

@@ -26,9 +26,10 @@ struct stream {
     struct transaction_feed *feed;
 
     bool in_transaction;
-    bool unsettled;      /* checkpoints still name the ends that the former one had */
-    bool pass_over;      /* the open transaction is in the checkpoint's position */
-    uint64_t statements; /* in the open transaction */
+    bool unsettled;           /* checkpoints still name the ends that the former one had */
+    struct gtid_set *covered; /* of binlog files: what is not published again; NULL for a server */
+    bool pass_over;           /* the open transaction is in it */
+    uint64_t statements;      /* in the open transaction */
     struct gtid resume_gtid;
     struct position position;
     bool has_position;
@@ -64,6 +65,9 @@ struct stream *stream_new(const struct stream_options *options)
                                                                       .publisher = &s->publisher});
     s->unsettled = true;
     position_init(&s->position);
+    if (c->n_source_files)
+        s->covered =
+            options->covered && options->covered->gtids ? gtid_set_copy(options->covered->gtids) : gtid_set_new();
     pthread_mutex_init(&s->lock, NULL);
     return s;
 }
@@ -76,6 +80,7 @@ void stream_free(struct stream *s)
     table_routes_free(s->routes);
     decoder_free(s->decoder);
     position_release(&s->position);
+    gtid_set_free(s->covered);
     pthread_mutex_destroy(&s->lock);
     free(s);
 }
@@ -106,6 +111,11 @@ void stream_counters(struct stream *s, struct stream_counters *out)
 
 static int on_begin(struct stream *s, const struct change_source *source, struct err *err)
 {
+    s->pass_over = s->covered && gtid_set_contains(s->covered, &source->gtid);
+    if (s->pass_over) {
+        s->in_transaction = true;
+        return 0;
+    }
     if (s->publisher.resume && !gtid_equal(&s->resume_gtid, &source->gtid)) {
         char was[GTID_TEXT];
 
@@ -119,7 +129,6 @@ static int on_begin(struct stream *s, const struct change_source *source, struct
     }
     s->in_transaction = true;
     s->statements = 0;
-    s->pass_over = s->o.covered && s->o.covered->gtids && gtid_set_contains(s->o.covered->gtids, &source->gtid);
     publisher_begin(&s->publisher, &source->gtid);
     transaction_feed_begin(s->feed);
     return 0;
@@ -302,18 +311,24 @@ static int read_event(struct stream *s, const uint8_t *event, size_t len, struct
     }
 }
 
-static void restart(struct stream *s, const struct position *at)
+static int restart(struct stream *s, const struct position *at, struct err *err)
 {
     struct decoder_options options = {.server_name = s->o.capture->prefix, .dml_statements_stop = true};
 
-    s->publisher.resume = s->in_transaction ? s->publisher.calls : 0;
-    s->resume_gtid = s->publisher.gtid;
+    /* A second reading may have been lost earlier in the transaction than the first. */
+    if (s->in_transaction && !s->pass_over && s->publisher.calls > s->publisher.resume) {
+        s->publisher.resume = s->publisher.calls;
+        s->resume_gtid = s->publisher.gtid;
+    }
     s->in_transaction = false;
+    if (s->covered && s->has_position && gtid_set_union(s->covered, s->position.gtids, err))
+        return -1;
     decoder_free(s->decoder);
     s->decoder = decoder_new(&options);
     decoder_start_at(s->decoder, at);
     position_copy(&s->position, at);
     s->has_position = true;
+    return 0;
 }
 
 int stream_run(struct stream *s, struct event_source *source, const struct position *at, struct err *err)
@@ -322,7 +337,8 @@ int stream_run(struct stream *s, struct event_source *source, const struct posit
     size_t len;
     int rc;
 
-    restart(s, at);
+    if (restart(s, at, err))
+        return -1;
     s->next_lag_query = clock_mono_us() + LAG_QUERY_US;
     for (;;) {
         if (stop_requested())
@@ -330,6 +346,8 @@ int stream_run(struct stream *s, struct event_source *source, const struct posit
         rc = event_source_fetch(source, &event, &len, err);
         if (ack_thread_failed(s->o.acks, err))
             return -1;
+        if (rc > 0 && FAULT("source.fetch"))
+            rc = err_set(err, ERR_MYSQL_CONNECT, "The connection was lost at the fault point source.fetch.");
         if (rc < 0)
             return stop_requested() && err->code == ERR_STOPPED ? 0 : -1;
         if (!rc)

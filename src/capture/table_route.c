@@ -97,8 +97,10 @@ static int register_schema(struct table_routes *r, const char *topic, const char
 
     if (rc && err && err->code == ERR_REGISTRY_REJECTED && !strstr(err->text, subject))
         err_prefix(err, "subject %s", subject);
-    if (!rc)
+    if (!rc) {
         metric_add(metric_plain(M_CAPTURE_SCHEMAS), 1);
+        log_debug("capture", "subject %s: schema id %u", subject, (unsigned)*id);
+    }
     free(subject);
     return rc;
 }

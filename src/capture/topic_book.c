@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "base/mem.h"
 
 struct page {
@@ -46,13 +47,21 @@ static int open_page(struct topic_book *b, struct page *page, int partitions, st
                               .replication = b->o.replication,
                               .retention_ms = b->o.retention_ms};
     int64_t *ends = NULL;
-    int is = 0;
+    int was = 0, is = 0;
 
-    if (admin_client_ensure_topic(b->o.admin, &spec, &is, err) ||
-        producer_topic_open(b->o.producer, page->name, &page->topic, err) ||
-        recovery_topic(b->o.recovery, page->name, producer_topic_partitions(page->topic), &ends, &page->highs, err))
+    if (admin_client_partitions(b->o.admin, page->name, &was, err) ||
+        (!was && admin_client_ensure_topic(b->o.admin, &spec, &is, err)) ||
+        producer_topic_open(b->o.producer, page->name, &page->topic, err))
+        return -1;
+    is = producer_topic_partitions(page->topic);
+    if (!was) { /* nothing can be in it */
+        log_debug("capture", "topic %s was made with %d partitions", page->name, is);
+        return 0;
+    }
+    if (recovery_topic(b->o.recovery, page->name, is, &ends, &page->highs, err))
         return -1;
     ack_thread_topic(b->o.acks, page->topic, ends);
+    log_debug("capture", "topic %s: %d partitions", page->name, is);
     free(ends);
     return 0;
 }

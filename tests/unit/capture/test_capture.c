@@ -75,6 +75,33 @@ static void bad_ends_lose_nothing_and_repeat_nothing(void **state)
     }
 }
 
+/* The source goes away inside transactions; the same process reads them again and sends what is missing. */
+static void a_lost_connection_repeats_nothing(void **state)
+{
+    struct small_log l;
+    struct rig r;
+    char spec[512] = "";
+    size_t n = 0;
+
+    (void)state;
+    rig_init(&r, "lost");
+    r.options.transaction_topic = true;
+    r.options.checkpoint_interval_ms = 100000;
+    small_log_start(&l);
+    small_log_random(&l, 9, 60);
+    small_log_save(&l, r.log);
+    for (int i = 0; i < 4; i++) /* every reading passes more events than the one before */
+        n += (size_t)snprintf(spec + n, sizeof(spec) - n, "%ssource.fetch:%d:err", i ? ";" : "", 60 + 120 * i + i);
+    fault_setup(spec);
+    rig_run_ok(&r);
+    fault_setup("");
+    rig_check_table(&r, &l, "users", 3);
+    rig_check_table(&r, &l, "rides", 3);
+    assert_true(metric_sum(M_CAPTURE_RECONNECTS) >= 4);
+    small_log_release(&l);
+    rig_release(&r);
+}
+
 static void a_table_without_key_comes_once_too(void **state)
 {
     struct small_log l;
@@ -361,6 +388,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_row_is_published_once),
         cmocka_unit_test(bad_ends_lose_nothing_and_repeat_nothing),
+        cmocka_unit_test(a_lost_connection_repeats_nothing),
         cmocka_unit_test(a_table_without_key_comes_once_too),
         cmocka_unit_test(an_alter_goes_on_with_the_new_shape),
         cmocka_unit_test(statements_become_events),
