@@ -25,7 +25,7 @@ uint8_t *buf_grow(struct buf *b, size_t n)
         return NULL;
     }
     want = b->len + n;
-    if (want > b->size) {
+    if (want > b->size || !b->data) {
         size = b->size < 64 ? 64 : b->size;
         if (size > b->cap)
             size = b->cap;

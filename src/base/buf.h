@@ -33,7 +33,7 @@ uint8_t *buf_grow(struct buf *b, size_t n);
 /* A place for n more bytes, or NULL past the cap. Write there, then buf_advance. */
 static inline uint8_t *buf_room(struct buf *b, size_t n)
 {
-    if (__builtin_expect(n <= b->size - b->len, 1))
+    if (__builtin_expect(b->data && n <= b->size - b->len, 1))
         return b->data + b->len;
     return buf_grow(b, n);
 }

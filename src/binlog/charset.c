@@ -167,6 +167,8 @@ size_t utf8_valid(const uint8_t *s, size_t len)
 {
     size_t i = 0;
 
+    if (!len)
+        return 0;
     for (;;) {
         size_t n;
 

@@ -92,9 +92,8 @@ static int parse_tagged(struct gtid_event *g, struct cursor c, struct err *err)
     }
     if (!cursor_ok(&c))
         return err_set(err, ERR_TRUNCATED, "A tagged GTID event ends inside its fields");
-    for (uint64_t i = 0; i < tag_len; i++)
-        if (!(tag[i] == '_' || (tag[i] >= 'a' && tag[i] <= 'z') || (i && tag[i] >= '0' && tag[i] <= '9')))
-            return err_set(err, ERR_MALFORMED, "A tagged GTID event has a broken tag");
+    if (!gtid_tag_valid(tag, (size_t)tag_len))
+        return err_set(err, ERR_MALFORMED, "A tagged GTID event has a broken tag");
     if (number <= 0)
         return err_set(err, ERR_MALFORMED, "A tagged GTID event has the number %lld", (long long)number);
     gtid_make_mysql(&g->gtid, uuid, tag, (size_t)tag_len, (uint64_t)number);

@@ -22,6 +22,7 @@ struct writer {
     struct buf *out;
     struct err *err;
     unsigned depth;
+    size_t values_left; /* a document of n bytes has fewer than n values; more means that values overlap */
 };
 
 static int full(struct writer *w)
@@ -233,7 +234,7 @@ static int put_container(struct writer *w, struct cursor container, bool object,
     uint64_t n = cursor_le(&c, width), size = cursor_le(&c, width);
     struct cursor keys, values;
 
-    if (!cursor_ok(&c) || size > (uint64_t)(container.end - begin))
+    if (!cursor_ok(&c) || size < 2 * width || size > (uint64_t)(container.end - begin))
         return broken(w, "an object or array is longer than the document");
     if (w->depth >= DEPTH_MAX)
         return err_set(w->err, ERR_LIMIT, "A JSON document is nested more than %d levels deep", DEPTH_MAX);
@@ -298,6 +299,8 @@ static int put_value(struct writer *w, uint8_t type, struct cursor c)
     size_t len;
     double number;
 
+    if (!w->values_left--)
+        return broken(w, "values overlap");
     switch (type) {
     case JSON_SMALL_OBJECT:
     case JSON_LARGE_OBJECT:
@@ -342,7 +345,7 @@ static int put_value(struct writer *w, uint8_t type, struct cursor c)
 
 int json_to_text(struct cursor bytes, struct buf *out, struct err *err)
 {
-    struct writer w = {.out = out, .err = err};
+    struct writer w = {.out = out, .err = err, .values_left = cursor_left(&bytes) + 1};
     uint8_t type = cursor_u8(&bytes);
 
     if (!cursor_ok(&bytes))

@@ -80,6 +80,14 @@ bool gtid_read_tag(const char **p, const char *end, char out[33])
     return true;
 }
 
+bool gtid_tag_valid(const uint8_t *tag, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        if (!(tag[i] == '_' || (tag[i] >= 'a' && tag[i] <= 'z') || (i && tag[i] >= '0' && tag[i] <= '9')))
+            return false;
+    return len <= 32;
+}
+
 static bool parse_mysql(struct gtid *g, const char *s, const char *end)
 {
     char uuid[37], tag[33] = "";

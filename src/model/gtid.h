@@ -45,7 +45,9 @@ int gtid_parse(struct gtid *g, const char *text, struct err *err);
 /* Writes the text form, NUL-ended, and returns its length. */
 size_t gtid_format(const struct gtid *g, char out[GTID_TEXT]);
 bool gtid_equal(const struct gtid *a, const struct gtid *b);
-/* From the fields of a GTID event. tag: already checked by the server, at most 32 bytes; may be empty. */
+/* A tag has up to 32 lower-case letters, digits and underlines, and no digit first; "" is none. */
+bool gtid_tag_valid(const uint8_t *tag, size_t len);
+/* From the fields of a GTID event. tag: valid; may be empty. */
 void gtid_make_mysql(struct gtid *g, const uint8_t uuid[16], const uint8_t *tag, size_t tag_len, uint64_t number);
 void gtid_make_mariadb(struct gtid *g, uint32_t domain, uint32_t server, uint64_t number);
 /* An anonymous transaction that begins at `offset` of a file. */

@@ -661,8 +661,8 @@ int gtid_set_decode(struct gtid_set *s, struct cursor bytes, struct err *err)
 
             tag_len = twice >> 1;
             tag = cursor_bytes(&bytes, tag_len);
-            if (twice & 1 || tag_len > 32)
-                return err_set(err, ERR_MALFORMED, "A binary GTID set has a tag of more than 32 bytes");
+            if (tag && (twice & 1 || !gtid_tag_valid(tag, tag_len)))
+                return err_set(err, ERR_MALFORMED, "A binary GTID set has a broken tag");
         }
         n_intervals = cursor_u64le(&bytes);
         if (!cursor_ok(&bytes))
