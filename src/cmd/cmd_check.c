@@ -190,7 +190,8 @@ int cmd_check(int argc, char **argv)
         ran++;
     }
     if (!ran)
-        err_set(&err, ERR_USAGE, "check knows no part '%s'; 'pillion check --help' lists them.", only);
+        err_set(&err, ERR_USAGE, "--only takes contracts, source, kafka, registry, documents or objects, not '%.40s'.",
+                only);
     rc = r.unreachable ? 3 : r.config ? 2 : r.errors ? 1 : 0;
 out:
     if (err.code)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """lint: the rules of this repository that a machine can look after.
 
-    lint.py CHECK [--root FOLDER] [--documents PROGRAM]
+    lint.py CHECK [--root FOLDER] [--documents PROGRAM] [--program PILLION]
 
 Each check is one function below; its first line says what it looks for. Findings go to standard output as file:line: text,
 and the exit code is 1 when there are any. Nothing but Python's own library and, for `format`, clang-format 14 is needed.
@@ -13,6 +13,8 @@ import re
 import shutil
 import subprocess
 import sys
+
+import manual
 
 CODE = (".c", ".h")
 SCRIPTS = (".py", ".sh")
@@ -35,9 +37,10 @@ def files_of(root):
 
 
 class Tree:
-    def __init__(self, root, documents=None):
+    def __init__(self, root, documents=None, program=None):
         self.root = root
         self.documents = documents
+        self.program = program
         self.files = files_of(root)
         self.findings = []
 
@@ -235,15 +238,25 @@ def check_readmes(tree):
         tree.find("README.md", 1, "is missing")
 
 
+def compare(tree, name, made, source):
+    made = made.split("\n")
+    there = tree.read(name).split("\n") if name in tree.files else []
+    for number in range(max(len(made), len(there))):
+        if made[number:number + 1] != there[number:number + 1]:
+            tree.find(name, number + 1, f"differs from {source}; build the target `documents`")
+            break
+
+
 def check_documents(tree):
     """The documents that are made from the tables are equal to what the tables make now."""
     for what, name in (("example", "integration/pillion.example.yaml"), ("reference", "src/config/REFERENCE.md")):
-        made = subprocess.run([tree.documents, what], stdout=subprocess.PIPE, check=True).stdout.decode().split("\n")
-        there = tree.read(name).split("\n") if name in tree.files else []
-        for number in range(max(len(made), len(there))):
-            if made[number:number + 1] != there[number:number + 1]:
-                tree.find(name, number + 1, "differs from what the tables make; build the target `documents`")
-                break
+        made = subprocess.run([tree.documents, what], stdout=subprocess.PIPE, check=True).stdout.decode()
+        compare(tree, name, made, "what the tables make")
+
+
+def check_manual(tree):
+    """The manual page is equal to what the program's own help makes now."""
+    compare(tree, "src/cmd/pillion.1", manual.page(tree.program), "what the program says")
 
 
 def check_options(tree):
@@ -282,8 +295,8 @@ def check_sources(tree):
 CHECKS = {n[6:]: f for n, f in globals().items() if n.startswith("check_")}
 
 
-def run(check, root, documents=None):
-    tree = Tree(root, documents)
+def run(check, root, documents=None, program=None):
+    tree = Tree(root, documents, program)
     CHECKS[check](tree)
     return tree.findings
 
@@ -294,10 +307,13 @@ def main():
     parser.add_argument("check", choices=sorted(CHECKS))
     parser.add_argument("--root", default=os.path.dirname(os.path.dirname(here)))
     parser.add_argument("--documents", help="the program that writes the generated documents")
+    parser.add_argument("--program", help="the program itself")
     args = parser.parse_args()
     if args.check == "documents" and not args.documents:
         parser.error("documents needs --documents")
-    findings = run(args.check, args.root, args.documents)
+    if args.check == "manual" and not args.program:
+        parser.error("manual needs --program")
+    findings = run(args.check, args.root, args.documents, args.program)
     for finding in findings:
         print(finding)
     if findings:

@@ -8,6 +8,7 @@ import tempfile
 import unittest
 
 import lint
+import manual
 
 REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
@@ -18,6 +19,7 @@ GOOD = {
     "integration/README.md": "# x\n",
     "integration/pillion.example.yaml": "made example\n",
     "src/config/REFERENCE.md": "made reference\n",
+    "src/cmd/pillion.1": "made by write_tree\n",
     ".clang-format": lint.Tree(REPOSITORY).read(".clang-format"),
     "src/LAYERS": "# comment\nbase:\nmodel: base\nmysql: base model\ncmd: base model mysql\n",
     "src/main.c": '/* main: it. */\n#include "cmd/go.h"\n',
@@ -77,26 +79,48 @@ PLANTED = [
     ("documents", "integration/pillion.example.yaml", "made examples\n", "integration/pillion.example.yaml:1: differs"),
     ("documents", "src/config/REFERENCE.md", "made reference\nmore\n", "src/config/REFERENCE.md:2: differs"),
     ("documents", "src/config/REFERENCE.md", None, "src/config/REFERENCE.md:1: differs"),
+    ("manual", "src/cmd/pillion.1", '.\\" Made by hand.\n', "src/cmd/pillion.1:1: differs"),
+    ("manual", "src/cmd/pillion.1", None, "src/cmd/pillion.1:1: differs"),
 ]
 
 
+# A program with one command and one option.
+PROGRAM = r"""#!/bin/sh
+case "$*" in
+--version) echo 'pillion 9' ;;
+--help) printf 'Usage: pillion COMMAND\n\nCommands:\n  go   goes\n\nMore.\n' ;;
+'go --help') printf 'Usage: pillion go [-f]\n       pillion go away\n\nIt goes.\nFar.\n\n  -f, --fast  soon\n              there\n\nExit codes: 0.\n' ;;
+'help options') printf 'Speed:\n  --go.speed=5  (integer)\n      How fast\n      it goes.\n' ;;
+*) exit 2 ;;
+esac
+"""
+
+
+def write_program(path, text):
+    with open(path, "w", encoding="utf-8") as f:
+        f.write(text)
+    os.chmod(path, os.stat(path).st_mode | stat.S_IXUSR)
+    return path
+
+
 def write_tree(root, files):
+    """Gives the programs that write the documents."""
+    documents = write_program(os.path.join(root, "documents.sh"), "#!/bin/sh\necho \"made $1\"\n")
+    program = write_program(os.path.join(root, "pillion.sh"), PROGRAM)
+    if files.get("src/cmd/pillion.1") == GOOD["src/cmd/pillion.1"]:
+        files = {**files, "src/cmd/pillion.1": manual.page(program)}
     for name, text in files.items():
         path = os.path.join(root, name)
         os.makedirs(os.path.dirname(path), exist_ok=True)
         with open(path, "w", encoding="utf-8") as f:
             f.write(text)
-    program = os.path.join(root, "documents.sh")
-    with open(program, "w", encoding="utf-8") as f:
-        f.write("#!/bin/sh\necho \"made $1\"\n")
-    os.chmod(program, os.stat(program).st_mode | stat.S_IXUSR)
-    return program
+    return documents, program
 
 
 class Planted(unittest.TestCase):
     def findings(self, check, files):
         with tempfile.TemporaryDirectory(prefix="pillion-lint-") as root:
-            return lint.run(check, root, write_tree(root, files))
+            return lint.run(check, root, *write_tree(root, files))
 
     def test_good_tree_is_clean(self):
         for check in lint.CHECKS:
@@ -112,6 +136,14 @@ class Planted(unittest.TestCase):
 
     def test_every_check_has_a_violation(self):
         self.assertEqual(sorted({row[0] for row in PLANTED}), sorted(lint.CHECKS))
+
+    def test_the_manual_holds_what_the_program_says(self):
+        with tempfile.TemporaryDirectory(prefix="pillion-lint-") as root:
+            page = manual.page(write_tree(root, GOOD)[1])
+        for part in ('.TH PILLION 1 "" "pillion 9"', ".SS pillion go\nGoes.\n", ".nf\npillion go [\\-f]\npillion go away\n.fi\n",
+                     ".PP\nIt goes. Far.\n", ".TP\n\\fB\\-f, \\-\\-fast\\fR\nsoon there\n", ".PP\nExit codes: 0.\n",
+                     ".SS Speed\n.TP\n\\fB\\-\\-go.speed=5\\fR\nHow fast it goes. (integer)\n"):
+            self.assertIn(part, page)
 
     def test_words_in_comments_and_strings_are_no_calls(self):
         files = {**GOOD, "src/model/y.c": '/* y: malloc(1), then\n   exit(1) */\nconst char *x = "system(\\"x\\")"; // gets(x)\n'
