@@ -24,21 +24,78 @@ struct charset {
 static const uint16_t table_latin1[256]; /* see latin1_point */
 
 enum charset_id {
-    BIG5, LATIN2, DEC8, CP850, LATIN1, HP8, KOI8R, SWE7, ASCII, UJIS, SJIS, HEBREW, TIS620, EUCKR, KOI8U, GB2312, GREEK, CP1250,
-    GBK, LATIN5, ARMSCII8, UTF8MB3, UCS2, CP866, KEYBCS2, MACCE, MACROMAN, CP852, LATIN7, UTF8MB4, CP1251, UTF16, UTF16LE,
-    CP1256, CP1257, UTF32, BINARY, GEOSTD8, CP932, EUCJPMS, GB18030, CHARSETS
+    BIG5,
+    LATIN2,
+    DEC8,
+    CP850,
+    LATIN1,
+    HP8,
+    KOI8R,
+    SWE7,
+    ASCII,
+    UJIS,
+    SJIS,
+    HEBREW,
+    TIS620,
+    EUCKR,
+    KOI8U,
+    GB2312,
+    GREEK,
+    CP1250,
+    GBK,
+    LATIN5,
+    ARMSCII8,
+    UTF8MB3,
+    UCS2,
+    CP866,
+    KEYBCS2,
+    MACCE,
+    MACROMAN,
+    CP852,
+    LATIN7,
+    UTF8MB4,
+    CP1251,
+    UTF16,
+    UTF16LE,
+    CP1256,
+    CP1257,
+    UTF32,
+    BINARY,
+    GEOSTD8,
+    CP932,
+    EUCJPMS,
+    GB18030,
+    CHARSETS
 };
 
 #define ONE_BYTE(id, text) [id] = {.name = #text, .reader = READ_TABLE, .table = table_##text}
 #define BY_ICONV(id, text, w, converter) [id] = {.name = text, .reader = READ_ICONV, .width = w, .iconv = converter}
 
 static const struct charset charsets[CHARSETS] = {
-    ONE_BYTE(LATIN1, latin1),     ONE_BYTE(LATIN2, latin2),   ONE_BYTE(DEC8, dec8),     ONE_BYTE(CP850, cp850),
-    ONE_BYTE(HP8, hp8),           ONE_BYTE(KOI8R, koi8r),     ONE_BYTE(SWE7, swe7),     ONE_BYTE(HEBREW, hebrew),
-    ONE_BYTE(TIS620, tis620),     ONE_BYTE(KOI8U, koi8u),     ONE_BYTE(GREEK, greek),   ONE_BYTE(CP1250, cp1250),
-    ONE_BYTE(LATIN5, latin5),     ONE_BYTE(ARMSCII8, armscii8), ONE_BYTE(CP866, cp866), ONE_BYTE(KEYBCS2, keybcs2),
-    ONE_BYTE(MACCE, macce),       ONE_BYTE(MACROMAN, macroman), ONE_BYTE(CP852, cp852), ONE_BYTE(LATIN7, latin7),
-    ONE_BYTE(CP1251, cp1251),     ONE_BYTE(CP1256, cp1256),   ONE_BYTE(CP1257, cp1257), ONE_BYTE(GEOSTD8, geostd8),
+    ONE_BYTE(LATIN1, latin1),
+    ONE_BYTE(LATIN2, latin2),
+    ONE_BYTE(DEC8, dec8),
+    ONE_BYTE(CP850, cp850),
+    ONE_BYTE(HP8, hp8),
+    ONE_BYTE(KOI8R, koi8r),
+    ONE_BYTE(SWE7, swe7),
+    ONE_BYTE(HEBREW, hebrew),
+    ONE_BYTE(TIS620, tis620),
+    ONE_BYTE(KOI8U, koi8u),
+    ONE_BYTE(GREEK, greek),
+    ONE_BYTE(CP1250, cp1250),
+    ONE_BYTE(LATIN5, latin5),
+    ONE_BYTE(ARMSCII8, armscii8),
+    ONE_BYTE(CP866, cp866),
+    ONE_BYTE(KEYBCS2, keybcs2),
+    ONE_BYTE(MACCE, macce),
+    ONE_BYTE(MACROMAN, macroman),
+    ONE_BYTE(CP852, cp852),
+    ONE_BYTE(LATIN7, latin7),
+    ONE_BYTE(CP1251, cp1251),
+    ONE_BYTE(CP1256, cp1256),
+    ONE_BYTE(CP1257, cp1257),
+    ONE_BYTE(GEOSTD8, geostd8),
     BY_ICONV(BIG5, "big5", WIDTH_PAIR, "BIG5"),
     BY_ICONV(EUCKR, "euckr", WIDTH_PAIR, "CP949"),
     BY_ICONV(GB2312, "gb2312", WIDTH_PAIR, "EUC-CN"),
@@ -60,20 +117,20 @@ static const struct charset charsets[CHARSETS] = {
 
 /* Collations 1 to 99: the two vendors agree. */
 static const uint8_t first_collations[100] = {
-    [1] = BIG5,      [2] = LATIN2,    [3] = DEC8,      [4] = CP850,    [5] = LATIN1,   [6] = HP8,       [7] = KOI8R,
-    [8] = LATIN1,    [9] = LATIN2,    [10] = SWE7,     [11] = ASCII,   [12] = UJIS,    [13] = SJIS,     [14] = CP1251,
-    [15] = LATIN1,   [16] = HEBREW,   [18] = TIS620,   [19] = EUCKR,   [20] = LATIN7,  [21] = LATIN2,   [22] = KOI8U,
-    [23] = CP1251,   [24] = GB2312,   [25] = GREEK,    [26] = CP1250,  [27] = LATIN2,  [28] = GBK,      [29] = CP1257,
-    [30] = LATIN5,   [31] = LATIN1,   [32] = ARMSCII8, [33] = UTF8MB3, [34] = CP1250,  [35] = UCS2,     [36] = CP866,
-    [37] = KEYBCS2,  [38] = MACCE,    [39] = MACROMAN, [40] = CP852,   [41] = LATIN7,  [42] = LATIN7,   [43] = MACCE,
-    [44] = CP1250,   [45] = UTF8MB4,  [46] = UTF8MB4,  [47] = LATIN1,  [48] = LATIN1,  [49] = LATIN1,   [50] = CP1251,
-    [51] = CP1251,   [52] = CP1251,   [53] = MACROMAN, [54] = UTF16,   [55] = UTF16,   [56] = UTF16LE,  [57] = CP1256,
-    [58] = CP1257,   [59] = CP1257,   [60] = UTF32,    [61] = UTF32,   [62] = UTF16LE, [63] = BINARY,   [64] = ARMSCII8,
-    [65] = ASCII,    [66] = CP1250,   [67] = CP1256,   [68] = CP866,   [69] = DEC8,    [70] = GREEK,    [71] = HEBREW,
-    [72] = HP8,      [73] = KEYBCS2,  [74] = KOI8R,    [75] = KOI8U,   [76] = UTF8MB3, [77] = LATIN2,   [78] = LATIN5,
-    [79] = LATIN7,   [80] = CP850,    [81] = CP852,    [82] = SWE7,    [83] = UTF8MB3, [84] = BIG5,     [85] = EUCKR,
-    [86] = GB2312,   [87] = GBK,      [88] = SJIS,     [89] = TIS620,  [90] = UCS2,    [91] = UJIS,     [92] = GEOSTD8,
-    [93] = GEOSTD8,  [94] = LATIN1,   [95] = CP932,    [96] = CP932,   [97] = EUCJPMS, [98] = EUCJPMS,  [99] = CP1250,
+    [1] = BIG5,     [2] = LATIN2,   [3] = DEC8,      [4] = CP850,    [5] = LATIN1,   [6] = HP8,      [7] = KOI8R,
+    [8] = LATIN1,   [9] = LATIN2,   [10] = SWE7,     [11] = ASCII,   [12] = UJIS,    [13] = SJIS,    [14] = CP1251,
+    [15] = LATIN1,  [16] = HEBREW,  [18] = TIS620,   [19] = EUCKR,   [20] = LATIN7,  [21] = LATIN2,  [22] = KOI8U,
+    [23] = CP1251,  [24] = GB2312,  [25] = GREEK,    [26] = CP1250,  [27] = LATIN2,  [28] = GBK,     [29] = CP1257,
+    [30] = LATIN5,  [31] = LATIN1,  [32] = ARMSCII8, [33] = UTF8MB3, [34] = CP1250,  [35] = UCS2,    [36] = CP866,
+    [37] = KEYBCS2, [38] = MACCE,   [39] = MACROMAN, [40] = CP852,   [41] = LATIN7,  [42] = LATIN7,  [43] = MACCE,
+    [44] = CP1250,  [45] = UTF8MB4, [46] = UTF8MB4,  [47] = LATIN1,  [48] = LATIN1,  [49] = LATIN1,  [50] = CP1251,
+    [51] = CP1251,  [52] = CP1251,  [53] = MACROMAN, [54] = UTF16,   [55] = UTF16,   [56] = UTF16LE, [57] = CP1256,
+    [58] = CP1257,  [59] = CP1257,  [60] = UTF32,    [61] = UTF32,   [62] = UTF16LE, [63] = BINARY,  [64] = ARMSCII8,
+    [65] = ASCII,   [66] = CP1250,  [67] = CP1256,   [68] = CP866,   [69] = DEC8,    [70] = GREEK,   [71] = HEBREW,
+    [72] = HP8,     [73] = KEYBCS2, [74] = KOI8R,    [75] = KOI8U,   [76] = UTF8MB3, [77] = LATIN2,  [78] = LATIN5,
+    [79] = LATIN7,  [80] = CP850,   [81] = CP852,    [82] = SWE7,    [83] = UTF8MB3, [84] = BIG5,    [85] = EUCKR,
+    [86] = GB2312,  [87] = GBK,     [88] = SJIS,     [89] = TIS620,  [90] = UCS2,    [91] = UJIS,    [92] = GEOSTD8,
+    [93] = GEOSTD8, [94] = LATIN1,  [95] = CP932,    [96] = CP932,   [97] = EUCJPMS, [98] = EUCJPMS, [99] = CP1250,
 };
 
 /* The ranges above: mysql/strings/collations.h up to 323 and MariaDB's from 576 on. MariaDB's "nopad" twins are the
@@ -82,8 +139,8 @@ static const struct {
     uint16_t first, last;
     uint8_t id;
 } ranges[] = {
-    {101, 127, UTF16},   {128, 159, UCS2},    {160, 191, UTF32},   {192, 223, UTF8MB3}, {224, 247, UTF8MB4},
-    {248, 250, GB18030}, {255, 323, UTF8MB4}, {576, 607, UTF8MB3}, {608, 639, UTF8MB4}, {640, 671, UCS2},
+    {101, 127, UTF16},   {128, 159, UCS2},    {160, 191, UTF32},     {192, 223, UTF8MB3},   {224, 247, UTF8MB4},
+    {248, 250, GB18030}, {255, 323, UTF8MB4}, {576, 607, UTF8MB3},   {608, 639, UTF8MB4},   {640, 671, UCS2},
     {672, 703, UTF16},   {736, 767, UTF32},   {2048, 2303, UTF8MB3}, {2304, 2559, UTF8MB4}, {2560, 2815, UCS2},
     {2816, 3071, UTF16}, {3072, 3327, UTF32},
 };
@@ -208,9 +265,10 @@ static size_t put_utf8(uint8_t *to, uint32_t c)
 
 static int bad_text(const struct charset *cs, const uint8_t *s, size_t at, struct err *err)
 {
-    return err_set(err, ERR_VALUE,
-                   "Byte %zu (0x%02x) is no text of the charset %s; correct the row on the source, or make the column binary", at,
-                   s[at], cs->name);
+    return err_set(
+        err, ERR_VALUE,
+        "Byte %zu (0x%02x) is no text of the charset %s; correct the row on the source, or make the column binary", at,
+        s[at], cs->name);
 }
 
 static int full(const struct buf *out, struct err *err)
@@ -221,9 +279,10 @@ static int full(const struct buf *out, struct err *err)
 /* MySQL's latin1 is Windows' cp1252 with its five holes mapped to themselves. */
 static uint32_t latin1_point(uint8_t b)
 {
-    static const uint16_t points[32] = {
-        0x20ac, 0x81,   0x201a, 0x192,  0x201e, 0x2026, 0x2020, 0x2021, 0x2c6, 0x2030, 0x160, 0x2039, 0x152, 0x8d, 0x17d, 0x8f,
-        0x90,   0x2018, 0x2019, 0x201c, 0x201d, 0x2022, 0x2013, 0x2014, 0x2dc, 0x2122, 0x161, 0x203a, 0x153, 0x9d, 0x17e, 0x178};
+    static const uint16_t points[32] = {0x20ac, 0x81,   0x201a, 0x192,  0x201e, 0x2026, 0x2020, 0x2021,
+                                        0x2c6,  0x2030, 0x160,  0x2039, 0x152,  0x8d,   0x17d,  0x8f,
+                                        0x90,   0x2018, 0x2019, 0x201c, 0x201d, 0x2022, 0x2013, 0x2014,
+                                        0x2dc,  0x2122, 0x161,  0x203a, 0x153,  0x9d,   0x17e,  0x178};
 
     return b >= 0x80 && b < 0xa0 ? points[b - 0x80] : b;
 }
@@ -308,21 +367,21 @@ static size_t character_width(enum width width, const uint8_t *s, size_t left)
     return 2;
 }
 
-/* Where MySQL's tables differ from the C library's (measured on MariaDB 10.11, all pairs): `count` codes from `code` on are the
- * points from `point` on. Codes that MySQL shows as U+FFFD are left to the C library, which knows them. */
+/* Where MySQL's tables differ from the C library's (measured on MariaDB 10.11, all pairs): `count` codes from `code` on
+ * are the points from `point` on. Codes that MySQL shows as U+FFFD are left to the C library, which knows them. */
 static const struct exception {
     uint8_t id;
     uint16_t code, point, count;
 } exceptions[] = {
-    {SJIS, 0x815f, 0x5c, 1},      {UJIS, 0xa1c0, 0x5c, 1},      {UJIS, 0xf5a1, 0xe000, 94},   {UJIS, 0xf6a1, 0xe05e, 94},
-    {UJIS, 0xf7a1, 0xe0bc, 94},   {UJIS, 0xf8a1, 0xe11a, 94},   {UJIS, 0xf9a1, 0xe178, 94},   {UJIS, 0xfaa1, 0xe1d6, 94},
-    {UJIS, 0xfba1, 0xe234, 94},   {UJIS, 0xfca1, 0xe292, 94},   {UJIS, 0xfda1, 0xe2f0, 94},   {UJIS, 0xfea1, 0xe34e, 94},
-    {BIG5, 0xa145, 0x2022, 1},    {BIG5, 0xa14e, 0xff64, 1},    {BIG5, 0xa1c2, 0x203e, 1},    {BIG5, 0xa1e3, 0x223c, 1},
-    {BIG5, 0xa1f2, 0x2641, 1},    {BIG5, 0xa1f3, 0x2609, 1},    {BIG5, 0xa241, 0xff0f, 1},    {BIG5, 0xa242, 0xff3c, 1},
-    {BIG5, 0xa244, 0xa5, 1},      {BIG5, 0xa246, 0xa2, 2},      {BIG5, 0xc6a1, 0x30fe, 1},    {BIG5, 0xc6a2, 0x309d, 2},
-    {BIG5, 0xc6a4, 0x3005, 1},    {BIG5, 0xc6a5, 0x3041, 83},   {BIG5, 0xc6f8, 0x30a1, 7},    {BIG5, 0xc740, 0x30a8, 63},
-    {BIG5, 0xc7a1, 0x30e7, 16},   {BIG5, 0xc7b1, 0x414, 2},     {BIG5, 0xc7b3, 0x401, 1},     {BIG5, 0xc7b4, 0x416, 7},
-    {BIG5, 0xc7bb, 0x423, 19},    {BIG5, 0xc7ce, 0x451, 1},     {BIG5, 0xc7cf, 0x436, 26},    {BIG5, 0xc7e9, 0x2460, 10},
+    {SJIS, 0x815f, 0x5c, 1},    {UJIS, 0xa1c0, 0x5c, 1},    {UJIS, 0xf5a1, 0xe000, 94}, {UJIS, 0xf6a1, 0xe05e, 94},
+    {UJIS, 0xf7a1, 0xe0bc, 94}, {UJIS, 0xf8a1, 0xe11a, 94}, {UJIS, 0xf9a1, 0xe178, 94}, {UJIS, 0xfaa1, 0xe1d6, 94},
+    {UJIS, 0xfba1, 0xe234, 94}, {UJIS, 0xfca1, 0xe292, 94}, {UJIS, 0xfda1, 0xe2f0, 94}, {UJIS, 0xfea1, 0xe34e, 94},
+    {BIG5, 0xa145, 0x2022, 1},  {BIG5, 0xa14e, 0xff64, 1},  {BIG5, 0xa1c2, 0x203e, 1},  {BIG5, 0xa1e3, 0x223c, 1},
+    {BIG5, 0xa1f2, 0x2641, 1},  {BIG5, 0xa1f3, 0x2609, 1},  {BIG5, 0xa241, 0xff0f, 1},  {BIG5, 0xa242, 0xff3c, 1},
+    {BIG5, 0xa244, 0xa5, 1},    {BIG5, 0xa246, 0xa2, 2},    {BIG5, 0xc6a1, 0x30fe, 1},  {BIG5, 0xc6a2, 0x309d, 2},
+    {BIG5, 0xc6a4, 0x3005, 1},  {BIG5, 0xc6a5, 0x3041, 83}, {BIG5, 0xc6f8, 0x30a1, 7},  {BIG5, 0xc740, 0x30a8, 63},
+    {BIG5, 0xc7a1, 0x30e7, 16}, {BIG5, 0xc7b1, 0x414, 2},   {BIG5, 0xc7b3, 0x401, 1},   {BIG5, 0xc7b4, 0x416, 7},
+    {BIG5, 0xc7bb, 0x423, 19},  {BIG5, 0xc7ce, 0x451, 1},   {BIG5, 0xc7cf, 0x436, 26},  {BIG5, 0xc7e9, 0x2460, 10},
     {BIG5, 0xc7f3, 0x2474, 10},
 };
 
@@ -331,13 +390,14 @@ static uint32_t find_exception(const struct charset *cs, const uint8_t *s)
     uint16_t code = (uint16_t)(s[0] << 8 | s[1]);
 
     for (size_t i = 0; i < sizeof exceptions / sizeof exceptions[0]; i++)
-        if (cs == &charsets[exceptions[i].id] && code >= exceptions[i].code && code - exceptions[i].code < exceptions[i].count)
+        if (cs == &charsets[exceptions[i].id] && code >= exceptions[i].code &&
+            code - exceptions[i].code < exceptions[i].count)
             return (uint32_t)exceptions[i].point + (uint32_t)(code - exceptions[i].code);
     return 0;
 }
 
-/* Runs of ASCII are copied, runs of other characters converted: converters differ about what a backslash is in SJIS, the server
- * says ASCII. */
+/* Runs of ASCII are copied, runs of other characters converted: converters differ about what a backslash is in SJIS,
+ * the server says ASCII. */
 static int from_iconv(const struct charset *cs, const uint8_t *s, size_t len, struct buf *out, struct err *err)
 {
     iconv_t converter = (iconv_t)-1;
@@ -373,7 +433,8 @@ static int from_iconv(const struct charset *cs, const uint8_t *s, size_t len, st
             converter = iconv_open("UTF-8", cs->iconv);
             if (converter == (iconv_t)-1) {
                 err_set(err, ERR_UNSUPPORTED,
-                        "This system's C library cannot convert the charset %s (iconv has no %s); install its conversion modules",
+                        "This system's C library cannot convert the charset %s (iconv has no %s); install its "
+                        "conversion modules",
                         cs->name, cs->iconv);
                 goto done;
             }
@@ -392,7 +453,7 @@ static int from_iconv(const struct charset *cs, const uint8_t *s, size_t len, st
             goto done;
         }
         buf_advance(out, room - out_left);
-exception:
+    exception:
         if (exception) {
             uint8_t *point = buf_room(out, 4);
 

@@ -5,12 +5,13 @@
 
 #include "base/mem.h"
 #include "binlog/charset.h"
+#include "binlog/control_event.h"
 #include "binlog/gtid_event.h"
 #include "binlog/payload.h"
 #include "binlog/query.h"
 #include "binlog/table_cache.h"
 
-enum { ITEMS = 4, POST_HEADER_4_BYTE_ID = 6, MARIADB_EVENT_TYPES = 160 };
+enum { ITEMS = 4 };
 static const uint64_t payload_max_default = 1ull << 40;
 
 enum state {
@@ -24,7 +25,7 @@ struct decoder {
     struct position position;    /* after the newest complete transaction */
     struct change_source source; /* of the transaction that is read */
     char file[POSITION_FILE];
-    uint64_t offset;             /* where the newest event ends */
+    uint64_t offset; /* where the newest event ends */
 
     /* from the format description */
     bool described, crc, mariadb;
@@ -32,7 +33,7 @@ struct decoder {
 
     /* the transaction */
     enum state state;
-    bool standalone;  /* MariaDB: one statement, no COMMIT */
+    bool standalone; /* MariaDB: one statement, no COMMIT */
     bool xa;
     uint64_t next_index;
     struct table_cache tables;
@@ -186,14 +187,16 @@ static int on_gtid(struct decoder *d, const struct event *e, struct err *err)
     struct gtid_event g;
 
     if (d->state != OUTSIDE)
-        return err_set(err, ERR_MALFORMED, "The transaction %s has no end; read the log from another replica", d->source.gtid_text);
+        return err_set(err, ERR_MALFORMED, "The transaction %s has no end; read the log from another replica",
+                       d->source.gtid_text);
     if (gtid_event_parse(&g, e->body, e->type, e->server_id, err))
         return -1;
     if ((g.flags & GTID_PREPARED_XA) && !d->options.xa_at_prepare)
-        return err_set(err, ERR_UNSUPPORTED,
-                       "The XA transaction %s-%llu is logged before it is known whether it will be committed; Pillion publishes "
-                       "such transactions only where it is told to do so when they are prepared",
-                       g.gtid.source, (unsigned long long)g.gtid.number);
+        return err_set(
+            err, ERR_UNSUPPORTED,
+            "The XA transaction %s-%llu is logged before it is known whether it will be committed; Pillion publishes "
+            "such transactions only where it is told to do so when they are prepared",
+            g.gtid.source, (unsigned long long)g.gtid.number);
     begin(d, e, &g);
     if (e->type == EVENT_MARIA_GTID) {
         d->standalone = g.flags & GTID_STANDALONE;
@@ -215,7 +218,8 @@ static int statement(struct decoder *d, const struct event *e, const struct quer
         return err_set(err, ERR_MALFORMED, "A statement's event has a database name of %zu bytes", q->database_len);
     memcpy(d->database, q->database, q->database_len);
     d->database[q->database_len] = '\0';
-    /* The text is for people; where its bytes contradict its charset they are read as latin1, which knows every byte. */
+    /* The text is for people; where its bytes contradict its charset they are read as latin1, which knows every byte.
+     */
     buf_clear(&d->text);
     if (!cs || charset_is_binary(cs) || charset_to_utf8(cs, q->sql, q->sql_len, &d->text, &ignored)) {
         buf_clear(&d->text);
@@ -226,7 +230,8 @@ static int statement(struct decoder *d, const struct event *e, const struct quer
     query_label(&d->label, d->text.data, d->text.len);
     if (d->label.kind == STATEMENT_DML && d->options.dml_statements_stop)
         return err_set(err, ERR_UNSUPPORTED,
-                       "Rows were changed by a statement that is logged as text (%.60s ...), so their values are not in the log; run "
+                       "Rows were changed by a statement that is logged as text (%.60s ...), so their values are not "
+                       "in the log; run "
                        "SET GLOBAL binlog_format = ROW, let the sessions reconnect, and backfill the tables concerned",
                        buf_cstr(&d->text));
     item = push(d, ITEM_STATEMENT, e);
@@ -267,13 +272,14 @@ static int on_query(struct decoder *d, const struct event *e, struct err *err)
         return commit(d, e, err);
     case QUERY_ROLLBACK:
     case QUERY_ROLLBACK_TO:
-        /* The server logs these only after changes that cannot be rolled back. Which of the rows before it hold, only the
-         * server knows. */
+        /* The server logs these only after changes that cannot be rolled back. Which of the rows before it hold, only
+         * the server knows. */
         if (d->next_index)
-            return err_set(err, ERR_UNSUPPORTED,
-                           "The transaction %s changes rows and is then rolled back in part, as it mixes tables with and without "
-                           "transactions; convert the tables to InnoDB, backfill them, and go on after this transaction",
-                           d->source.gtid_text);
+            return err_set(
+                err, ERR_UNSUPPORTED,
+                "The transaction %s changes rows and is then rolled back in part, as it mixes tables with and without "
+                "transactions; convert the tables to InnoDB, backfill them, and go on after this transaction",
+                d->source.gtid_text);
         return role == QUERY_ROLLBACK ? commit(d, e, err) : 0;
     case QUERY_SAVEPOINT:
     case QUERY_XA_END:
@@ -281,7 +287,8 @@ static int on_query(struct decoder *d, const struct event *e, struct err *err)
     case QUERY_XA_START:
         if (!d->options.xa_at_prepare)
             return err_set(err, ERR_UNSUPPORTED,
-                           "The XA transaction %s is logged before it is known whether it will be committed; Pillion publishes such "
+                           "The XA transaction %s is logged before it is known whether it will be committed; Pillion "
+                           "publishes such "
                            "transactions only where it is told to do so when they are prepared",
                            d->source.gtid_text);
         d->xa = true;
@@ -292,7 +299,8 @@ static int on_query(struct decoder *d, const struct event *e, struct err *err)
     case QUERY_XA_ROLLBACK:
         if (d->options.xa_at_prepare)
             return err_set(err, ERR_UNSUPPORTED,
-                           "%s rolls back an XA transaction whose rows were published when it was prepared; backfill its tables, and "
+                           "%s rolls back an XA transaction whose rows were published when it was prepared; backfill "
+                           "its tables, and "
                            "go on after this transaction",
                            d->source.gtid_text);
         return commit(d, e, err);
@@ -363,7 +371,8 @@ static int on_rows(struct decoder *d, const struct event *e, struct err *err)
         return 0;
     if (!t)
         return err_set(err, cursor_ok(&c) ? ERR_MALFORMED : ERR_TRUNCATED,
-                       "Rows of the table id %llu come without a table map; start between two transactions", (unsigned long long)id);
+                       "Rows of the table id %llu come without a table map; start between two transactions",
+                       (unsigned long long)id);
     item = push(d, ITEM_ROWS, e);
     item->table = t;
     item->first_index = d->next_index;
@@ -388,7 +397,8 @@ static int walk(struct rows rows, uint64_t *n, struct err *err)
         const uint8_t *at = rows.data.p;
 
         for (int i = 0; i < 2; i++)
-            if (images[i] && (row_image_begin(&image, &rows, images[i], err) || row_image_skip(&image, rows.table, err)))
+            if (images[i] &&
+                (row_image_begin(&image, &rows, images[i], err) || row_image_skip(&image, rows.table, err)))
                 return -1;
         if (rows.data.p == at)
             return err_set(err, ERR_MALFORMED, "A rows event of %s has rows without bytes", rows.table->schema->table);
@@ -413,7 +423,8 @@ static int count_rows(struct decoder *d, const struct item *item, struct err *er
         if (walk(d->given, &walked, err))
             return -1;
         if (walked != n)
-            return err_set(err, ERR_BUG, "%llu rows were walked, but there were %llu", (unsigned long long)n, (unsigned long long)walked);
+            return err_set(err, ERR_BUG, "%llu rows were walked, but there were %llu", (unsigned long long)n,
+                           (unsigned long long)walked);
 #endif
     } else if (walk(d->given, &n, err)) {
         return -1;
@@ -424,59 +435,36 @@ static int count_rows(struct decoder *d, const struct item *item, struct err *er
 
 /* -- the stream itself -- */
 
-static int on_description(struct decoder *d, const struct event *e, size_t len, const uint8_t *bytes, struct err *err)
+static int on_description(struct decoder *d, const struct event *e, const uint8_t *bytes, size_t len, struct err *err)
 {
-    struct cursor c = e->body;
-    uint16_t version = cursor_u16le(&c);
-    const uint8_t *lengths;
-    size_t n;
+    struct description description;
 
     if (d->state != OUTSIDE)
-        return err_set(err, ERR_MALFORMED,
-                       "A new log begins inside the transaction %s, so the server crashed while it wrote it; read the log from "
-                       "another replica",
-                       d->source.gtid_text);
-    if (version != 4)
-        return err_set(err, ERR_UNSUPPORTED, "The log has version %u; only version 4 (MySQL 5.0 and later) can be read", version);
-    cursor_skip(&c, 50 + 4); /* the server's version, and when the file was made */
-    if (cursor_u8(&c) != EVENT_HEADER || cursor_left(&c) < EVENT_TABLE_MAP + EVENT_CHECKSUM + 1)
-        return err_set(err, ERR_MALFORMED, "The format description of the log is broken");
-    /* The last five bytes are the checksum's algorithm and the checksum: all servers since MySQL 5.6 and MariaDB 5.3. */
-    n = cursor_left(&c) - EVENT_CHECKSUM - 1;
-    lengths = cursor_bytes(&c, n);
-    d->id_width = lengths[EVENT_TABLE_MAP - 1] == POST_HEADER_4_BYTE_ID ? 4 : 6;
-    d->mariadb = n >= MARIADB_EVENT_TYPES;
-    switch (cursor_u8(&c)) {
-    case 0:
-        d->crc = false;
-        break;
-    case 1:
-        d->crc = true;
-        if (!event_checksum_ok(bytes, len))
-            return err_set(err, ERR_CHECKSUM, "The checksum of the format description does not match its bytes");
-        break;
-    default:
-        return err_set(err, ERR_UNSUPPORTED,
-                       "The log uses a checksum that Pillion does not know, or is older than MySQL 5.6; run SET GLOBAL "
-                       "binlog_checksum = CRC32");
-    }
+        return err_set(
+            err, ERR_MALFORMED,
+            "A new log begins inside the transaction %s, so the server crashed while it wrote it; read the log from "
+            "another replica",
+            d->source.gtid_text);
+    if (description_parse(&description, e->body, err))
+        return -1;
+    if (description.crc && !event_checksum_ok(bytes, len))
+        return err_set(err, ERR_CHECKSUM, "The checksum of the format description does not match its bytes");
+    d->crc = description.crc;
+    d->mariadb = description.mariadb;
+    d->id_width = description.id_width;
     d->described = true;
     return 0;
 }
 
 static int on_rotate(struct decoder *d, const struct event *e, struct err *err)
 {
-    struct cursor c = e->body;
-    uint64_t offset = cursor_u64le(&c);
     char name[POSITION_FILE];
-    size_t len = cursor_left(&c);
+    uint64_t offset;
 
-    if (!cursor_ok(&c) || !len || len >= sizeof name || memchr(c.p, 0, len))
-        return err_set(err, ERR_MALFORMED, "A rotate event has no file name");
+    if (rotate_parse(e->body, name, sizeof name, &offset, err))
+        return -1;
     if (d->state != OUTSIDE)
         return err_set(err, ERR_MALFORMED, "The log ends inside the transaction %s", d->source.gtid_text);
-    memcpy(name, c.p, len);
-    name[len] = '\0';
     if (!(e->flags & EVENT_FLAG_ARTIFICIAL) || strcmp(name, d->file)) {
         set_file(d, name, offset);
         set_position_file(d);
@@ -489,23 +477,12 @@ static int on_rotate(struct decoder *d, const struct event *e, struct err *err)
 
 static int on_gtid_list(struct decoder *d, const struct event *e, struct err *err)
 {
-    struct cursor c = e->body;
-    uint32_t n = cursor_u32le(&c) & 0x0fffffff;
-
     if (!gtid_set_empty(d->position.gtids))
         return 0;
-    for (uint32_t i = 0; i < n && cursor_ok(&c); i++) {
-        uint32_t domain = cursor_u32le(&c), server = cursor_u32le(&c);
-        struct gtid g;
-
-        gtid_make_mariadb(&g, domain, server, cursor_u64le(&c));
-        if (cursor_ok(&c) && gtid_set_add(d->position.gtids, &g, err))
-            return -1;
-    }
-    if (!cursor_ok(&c))
-        return err_set(err, ERR_TRUNCATED, "A list of GTIDs ends too early");
+    if (e->type == EVENT_PREVIOUS_GTIDS)
+        return gtid_set_decode(d->position.gtids, e->body, err);
     d->position.flavor = GTID_MARIADB;
-    return 0;
+    return gtid_list_parse(e->body, d->position.gtids, err);
 }
 
 static int on_query_text(struct decoder *d, const struct event *e, struct err *err)
@@ -519,19 +496,6 @@ static int on_query_text(struct decoder *d, const struct event *e, struct err *e
         return err_set(err, ERR_LIMIT, "The text of a statement is longer than %zu bytes", d->query.cap);
     d->source.query = buf_cstr(&d->query);
     return 0;
-}
-
-static int on_incident(const struct event *e, struct err *err)
-{
-    struct cursor c = e->body;
-    uint16_t number = cursor_u16le(&c);
-    uint8_t len = cursor_u8(&c);
-    const uint8_t *message = cursor_bytes(&c, len);
-
-    return err_set(err, ERR_UNSUPPORTED,
-                   "The server reports incident %u in its log (%.*s): changes are missing from it; go on after this event and "
-                   "backfill all tables",
-                   number, message ? (int)len : 0, message ? (const char *)message : "");
 }
 
 static int process(struct decoder *d, const struct event *e, struct err *err)
@@ -571,9 +535,6 @@ static int process(struct decoder *d, const struct event *e, struct err *err)
     case EVENT_ROTATE:
         return on_rotate(d, e, err);
     case EVENT_PREVIOUS_GTIDS:
-        if (!gtid_set_empty(d->position.gtids))
-            return 0;
-        return gtid_set_decode(d->position.gtids, e->body, err);
     case EVENT_GTID_LIST:
         return on_gtid_list(d, e, err);
     case EVENT_HEARTBEAT:
@@ -585,27 +546,28 @@ static int process(struct decoder *d, const struct event *e, struct err *err)
             begin_unnamed(d, e);
         return payload_begin(&d->payload, e->body, d->options.payload_max, err);
     case EVENT_INCIDENT:
-        return on_incident(e, err);
-    case EVENT_STOP:                /* the server was shut down */
-    case EVENT_INTVAR:              /* values for the statement that follows, which decides */
+        return incident_stop(e->body, err);
+    case EVENT_STOP:   /* the server was shut down */
+    case EVENT_INTVAR: /* values for the statement that follows, which decides */
     case EVENT_RAND:
     case EVENT_USER_VAR:
-    case EVENT_BEGIN_LOAD_QUERY:    /* the file of an EXECUTE_LOAD_QUERY_EVENT */
+    case EVENT_BEGIN_LOAD_QUERY: /* the file of an EXECUTE_LOAD_QUERY_EVENT */
     case EVENT_APPEND_BLOCK:
     case EVENT_DELETE_FILE:
     case EVENT_TRANSACTION_CONTEXT: /* group replication's own */
     case EVENT_VIEW_CHANGE:
-    case EVENT_BINLOG_CHECKPOINT:   /* MariaDB's own recovery */
-    case EVENT_START_ENCRYPTION:    /* the server has decrypted what it sends; files: see file.c */
+    case EVENT_BINLOG_CHECKPOINT: /* MariaDB's own recovery */
+    case EVENT_START_ENCRYPTION:  /* the server has decrypted what it sends; files: see file.c */
     case EVENT_IGNORABLE:
         return 0;
     default:
         if (e->flags & EVENT_FLAG_IGNORABLE)
             return 0;
-        return err_set(err, ERR_UNSUPPORTED,
-                       "An event of the type %u (%s) is not understood, and may hold changes; update Pillion, or set the position "
-                       "behind it",
-                       e->type, event_type_name(e->type));
+        return err_set(
+            err, ERR_UNSUPPORTED,
+            "An event of the type %u (%s) is not understood, and may hold changes; update Pillion, or set the position "
+            "behind it",
+            e->type, event_type_name(e->type));
     }
 }
 
@@ -642,7 +604,7 @@ int decoder_feed(struct decoder *d, const uint8_t *bytes, size_t len, struct err
         start = d->offset > e.size ? d->offset - e.size : 0;
     }
     d->source.offset = start;
-    if (type == EVENT_FORMAT_DESCRIPTION ? on_description(d, &e, len, bytes, err) : process(d, &e, err)) {
+    if (type == EVENT_FORMAT_DESCRIPTION ? on_description(d, &e, bytes, len, err) : process(d, &e, err)) {
         d->n_items = 0;
         return err_prefix(err, "%s, offset %llu", *d->file ? d->file : "binlog", (unsigned long long)start);
     }

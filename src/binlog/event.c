@@ -30,7 +30,8 @@ int event_parse(struct event *e, const uint8_t *bytes, size_t len, bool crc, str
     struct cursor c = cursor_of(bytes, len);
 
     if (len < EVENT_HEADER + (crc ? EVENT_CHECKSUM : 0))
-        return err_set(err, ERR_TRUNCATED, "An event has %zu bytes, less than its header; the log or the connection was cut", len);
+        return err_set(err, ERR_TRUNCATED,
+                       "An event has %zu bytes, less than its header; the log or the connection was cut", len);
     e->timestamp = cursor_u32le(&c);
     e->type = cursor_u8(&c);
     e->server_id = cursor_u32le(&c);
@@ -38,8 +39,8 @@ int event_parse(struct event *e, const uint8_t *bytes, size_t len, bool crc, str
     e->end_pos = cursor_u32le(&c);
     e->flags = cursor_u16le(&c);
     if (e->size != len)
-        return err_set(err, e->size > len ? ERR_TRUNCATED : ERR_MALFORMED, "A %s says that it has %u bytes, but it has %zu",
-                       event_type_name(e->type), e->size, len);
+        return err_set(err, e->size > len ? ERR_TRUNCATED : ERR_MALFORMED,
+                       "A %s says that it has %u bytes, but it has %zu", event_type_name(e->type), e->size, len);
     if (crc && !event_checksum_ok(bytes, len))
         return err_set(err, ERR_CHECKSUM,
                        "The checksum of a %s does not match its bytes: the log is damaged here; read it from another "
@@ -54,8 +55,8 @@ int event_parse(struct event *e, const uint8_t *bytes, size_t len, bool crc, str
 const char *event_type_name(uint8_t type)
 {
     switch (type) {
-#define EVENT_TYPE(name, code, text)                                                                                        \
-    case code:                                                                                                              \
+#define EVENT_TYPE(name, code, text)                                                                                   \
+    case code:                                                                                                         \
         return text;
 #include "binlog/event_type.def"
 #undef EVENT_TYPE

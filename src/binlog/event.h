@@ -1,8 +1,8 @@
 /* event: the outside of a binlog event: its 19-byte header, the checksum, its type and flags.
  *
- * Source: MySQL internals "Binary Log Event" (names of mysql/binlog/event), MariaDB knowledge base "Binlog event header".
- * event_parse verifies CRC32 when the format description says that there is one (libdeflate), and gives a cursor over the body
- * without the checksum. Errors: ERR_TRUNCATED, ERR_CHECKSUM, ERR_MALFORMED. */
+ * Source: MySQL internals "Binary Log Event" (names of mysql/binlog/event), MariaDB knowledge base "Binlog event
+ * header". event_parse verifies CRC32 when the format description says that there is one (libdeflate), and gives a
+ * cursor over the body without the checksum. Errors: ERR_TRUNCATED, ERR_CHECKSUM, ERR_MALFORMED. */
 #ifndef PILLION_BINLOG_EVENT_H
 #define PILLION_BINLOG_EVENT_H
 
@@ -32,7 +32,7 @@ struct event {
     uint32_t timestamp; /* seconds since the epoch */
     uint8_t type;
     uint32_t server_id;
-    uint32_t size; /* with header and checksum */
+    uint32_t size;    /* with header and checksum */
     uint32_t end_pos; /* log_pos: where the event ends in its file; 0 for artificial events and inside payloads */
     uint16_t flags;
     struct cursor body;

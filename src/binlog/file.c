@@ -61,7 +61,8 @@ int binlog_file_open(struct binlog_file *f, const char *path, struct err *err)
     if (read_bytes(f, MAGIC, err))
         goto failed;
     if (f->event.len == MAGIC && !memcmp(f->event.data, encrypted, MAGIC)) {
-        err_set(err, ERR_UNSUPPORTED, "%s is encrypted by the server; read it through the server, which decrypts what it sends", path);
+        err_set(err, ERR_UNSUPPORTED,
+                "%s is encrypted by the server; read it through the server, which decrypts what it sends", path);
         goto failed;
     }
     if (f->event.len != MAGIC || memcmp(f->event.data, magic, MAGIC)) {
@@ -112,8 +113,8 @@ int binlog_file_next(struct binlog_file *f, const uint8_t **event, size_t *len, 
     c = cursor_of(f->event.data + 9, 4);
     size = cursor_u32le(&c);
     if (size < EVENT_HEADER || size > EVENT_BYTES_MAX)
-        return err_set(err, ERR_MALFORMED, "%s, offset %llu: an event of %zu bytes cannot be", f->path, (unsigned long long)f->offset,
-                       size);
+        return err_set(err, ERR_MALFORMED, "%s, offset %llu: an event of %zu bytes cannot be", f->path,
+                       (unsigned long long)f->offset, size);
     if (read_bytes(f, size, err))
         return -1;
     if (f->event.len < size)
@@ -121,7 +122,8 @@ int binlog_file_next(struct binlog_file *f, const uint8_t **event, size_t *len, 
                        (unsigned long long)f->offset, f->event.len, size);
     if (f->event.data[4] == EVENT_START_ENCRYPTION)
         return err_set(err, ERR_UNSUPPORTED,
-                       "%s is encrypted by the server from offset %llu on; read it through the server, which decrypts what it sends",
+                       "%s is encrypted by the server from offset %llu on; read it through the server, which decrypts "
+                       "what it sends",
                        f->path, (unsigned long long)f->offset);
     f->offset += size;
     *event = f->event.data;

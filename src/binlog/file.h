@@ -1,10 +1,10 @@
 /* file: a binlog file on disk, event after event, for `pillion decode`, for sources that are folders, and for tests.
  *
- * It checks the magic number and that each event is there whole; what is inside is the decoder's business. A file that the server
- * still writes may end inside an event: then binlog_file_next gives ERR_TRUNCATED with the offset, and after a
- * binlog_file_seek to f->offset the same event can be asked for again. Ownership: the event's bytes are valid until the next call.
- * Limits: EVENT_BYTES_MAX an event. Thread: one owner. Errors: ERR_FILE, ERR_TRUNCATED, ERR_MALFORMED, ERR_UNSUPPORTED for
- * encrypted files. */
+ * It checks the magic number and that each event is there whole; what is inside is the decoder's business. A file that
+ * the server still writes may end inside an event: then binlog_file_next gives ERR_TRUNCATED with the offset, and after
+ * a binlog_file_seek to f->offset the same event can be asked for again. Ownership: the event's bytes are valid until
+ * the next call. Limits: EVENT_BYTES_MAX an event. Thread: one owner. Errors: ERR_FILE, ERR_TRUNCATED, ERR_MALFORMED,
+ * ERR_UNSUPPORTED for encrypted files. */
 #ifndef PILLION_BINLOG_FILE_H
 #define PILLION_BINLOG_FILE_H
 

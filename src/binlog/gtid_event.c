@@ -27,8 +27,19 @@ static int64_t varlen_signed(struct cursor *c)
 }
 
 enum field {
-    FIELD_FLAGS, FIELD_UUID, FIELD_NUMBER, FIELD_TAG, FIELD_LAST_COMMITTED, FIELD_SEQUENCE, FIELD_IMMEDIATE_TIME,
-    FIELD_ORIGINAL_TIME, FIELD_LENGTH, FIELD_IMMEDIATE_VERSION, FIELD_ORIGINAL_VERSION, FIELD_TICKET, FIELDS
+    FIELD_FLAGS,
+    FIELD_UUID,
+    FIELD_NUMBER,
+    FIELD_TAG,
+    FIELD_LAST_COMMITTED,
+    FIELD_SEQUENCE,
+    FIELD_IMMEDIATE_TIME,
+    FIELD_ORIGINAL_TIME,
+    FIELD_LENGTH,
+    FIELD_IMMEDIATE_VERSION,
+    FIELD_ORIGINAL_VERSION,
+    FIELD_TICKET,
+    FIELDS
 };
 
 static int parse_tagged(struct gtid_event *g, struct cursor c, struct err *err)
@@ -43,7 +54,8 @@ static int parse_tagged(struct gtid_event *g, struct cursor c, struct err *err)
         return err_set(err, ERR_TRUNCATED, "A tagged GTID event ends inside its head");
     if (version != 1 || last_needed >= FIELDS)
         return err_set(err, ERR_UNSUPPORTED,
-                       "A tagged GTID event has format %llu with fields up to %llu, which Pillion does not understand; update Pillion",
+                       "A tagged GTID event has format %llu with fields up to %llu, which Pillion does not understand; "
+                       "update Pillion",
                        (unsigned long long)version, (unsigned long long)last_needed);
     if (size > (uint64_t)(c.end - begin) || size < (uint64_t)(c.p - begin))
         return err_set(err, ERR_MALFORMED, "A tagged GTID event has a broken size");

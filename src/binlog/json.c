@@ -11,8 +11,19 @@
 
 /* First byte of a value. */
 enum json_type {
-    JSON_SMALL_OBJECT = 0, JSON_LARGE_OBJECT = 1, JSON_SMALL_ARRAY = 2, JSON_LARGE_ARRAY = 3, JSON_LITERAL = 4, JSON_INT16 = 5,
-    JSON_UINT16 = 6, JSON_INT32 = 7, JSON_UINT32 = 8, JSON_INT64 = 9, JSON_UINT64 = 10, JSON_DOUBLE = 11, JSON_STRING = 12,
+    JSON_SMALL_OBJECT = 0,
+    JSON_LARGE_OBJECT = 1,
+    JSON_SMALL_ARRAY = 2,
+    JSON_LARGE_ARRAY = 3,
+    JSON_LITERAL = 4,
+    JSON_INT16 = 5,
+    JSON_UINT16 = 6,
+    JSON_INT32 = 7,
+    JSON_UINT32 = 8,
+    JSON_INT64 = 9,
+    JSON_UINT64 = 10,
+    JSON_DOUBLE = 11,
+    JSON_STRING = 12,
     JSON_OPAQUE = 15
 };
 
@@ -71,11 +82,11 @@ static int put_string(struct writer *w, const uint8_t *s, size_t len)
     return put(w, s + from, len - from) || put(w, "\"", 1);
 }
 
-/* As the server prints doubles (my_gcvt): the shortest digits that give the same number, plain up to 15 places before the point,
- * with an exponent beyond. */
+/* As the server prints doubles (my_gcvt): the shortest digits that give the same number, plain up to 15 places before
+ * the point, with an exponent beyond. */
 static int put_double(struct writer *w, double v)
 {
-    char digits[40], text[64], *e, *p = text;
+    char digits[40], text[64], *e, *p = text, *end = text + sizeof text;
     int precision, exponent, n = 0;
 
     if (!isfinite(v))
@@ -88,7 +99,7 @@ static int put_double(struct writer *w, double v)
             break;
     }
     e = strchr(digits, 'e');
-    exponent = atoi(e + 1);
+    exponent = (int)strtol(e + 1, NULL, 10);
     *e = '\0';
     e = digits;
     if (*e == '-')
@@ -103,7 +114,7 @@ static int put_double(struct writer *w, double v)
             memcpy(p, e + 1, (size_t)n - 1);
             p += n - 1;
         }
-        p += sprintf(p, "e%d", exponent);
+        p += snprintf(p, (size_t)(end - p), "e%d", exponent);
     } else if (exponent < 0) {
         *p++ = '0';
         *p++ = '.';
@@ -194,7 +205,11 @@ static int put_time(struct writer *w, unsigned type, struct cursor *c)
             return broken(w, "a date is out of range");
         t.year = (int)((hms >> 22) / 13);
     }
-    n = civil_format(&t, type == WIRE_TIME ? COLUMN_TIME : type == WIRE_DATE ? COLUMN_DATE : COLUMN_DATETIME, 6, text + 1);
+    n = civil_format(&t,
+                     type == WIRE_TIME   ? COLUMN_TIME
+                     : type == WIRE_DATE ? COLUMN_DATE
+                                         : COLUMN_DATETIME,
+                     6, text + 1);
     text[n + 1] = '"';
     return put(w, text, n + 2);
 }
@@ -339,7 +354,8 @@ static int put_value(struct writer *w, uint8_t type, struct cursor c)
     case JSON_OPAQUE:
         return put_opaque(w, &c);
     default:
-        return err_set(w->err, ERR_UNSUPPORTED, "A JSON document has a value of the unknown type %u; update Pillion", type);
+        return err_set(w->err, ERR_UNSUPPORTED, "A JSON document has a value of the unknown type %u; update Pillion",
+                       type);
     }
 }
 

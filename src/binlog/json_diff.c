@@ -1,6 +1,6 @@
-/* json_diff: json_apply_diffs of json.h: the diffs of a partial update, applied to the text of the document. The text is in the
- * server's own spelling (json_to_text made it), so a change is a splice: find the place, put the new piece between what is
- * left and right of it. */
+/* json_diff: json_apply_diffs of json.h: the diffs of a partial update, applied to the text of the document. The text
+ * is in the server's own spelling (json_to_text made it), so a change is a splice: find the place, put the new piece
+ * between what is left and right of it. */
 #include <stdio.h>
 #include <string.h>
 
@@ -216,8 +216,8 @@ static int put_key(struct buf *out, const struct leg *leg, const struct buf *key
         uint8_t c = key->data[i];
         static const char letters[] = {['\b'] = 'b', ['\f'] = 'f', ['\n'] = 'n', ['\r'] = 'r', ['\t'] = 't'};
 
-        if (c == '"' || c == '\\' ? buf_putf(out, "\\%c", c)
-            : c >= 0x20           ? buf_put_u8(out, c)
+        if (c == '"' || c == '\\'              ? buf_putf(out, "\\%c", c)
+            : c >= 0x20                        ? buf_put_u8(out, c)
             : c < sizeof letters && letters[c] ? buf_putf(out, "\\%c", letters[c])
                                                : buf_putf(out, "\\u%04x", c))
             return -1;
@@ -268,12 +268,14 @@ static int apply_one(struct span text, enum operation op, struct span path, cons
     case DIFF_INSERT:
     default:
         /* At the end a comma goes before the new element, else after it. */
-        more = put_piece(out, text.p, place.insert) || (!place.found && place.is_last && !place.is_first && buf_put_str(out, ", ")) ||
+        more = put_piece(out, text.p, place.insert) ||
+               (!place.found && place.is_last && !place.is_first && buf_put_str(out, ", ")) ||
                put_key(out, &leg, &keys[0]) || buf_put(out, value->data, value->len) ||
                ((place.found || !place.is_last) && buf_put_str(out, ", ")) || put_piece(out, place.insert, text.end);
         break;
     }
-    return more ? err_set(err, ERR_LIMIT, "A JSON document is longer as text than the limit of %zu bytes", out->cap) : 0;
+    return more ? err_set(err, ERR_LIMIT, "A JSON document is longer as text than the limit of %zu bytes", out->cap)
+                : 0;
 }
 
 int json_apply_diffs(const char *before, size_t len, struct cursor diffs, struct buf *out, struct err *err)
@@ -298,7 +300,8 @@ int json_apply_diffs(const char *before, size_t len, struct cursor diffs, struct
 
         buf_clear(&value);
         if (op > DIFF_REMOVE) {
-            err_set(err, ERR_UNSUPPORTED, "A partial JSON update has the unknown operation %u; run SET PERSIST binlog_row_value_options = ''",
+            err_set(err, ERR_UNSUPPORTED,
+                    "A partial JSON update has the unknown operation %u; run SET PERSIST binlog_row_value_options = ''",
                     op);
             goto done;
         }
@@ -313,8 +316,8 @@ int json_apply_diffs(const char *before, size_t len, struct cursor diffs, struct
             goto done;
         }
         buf_clear(&texts[!now]);
-        if (apply_one(text, (enum operation)op, (struct span){(const char *)path.p, (const char *)path.end}, &value, &texts[!now], keys,
-                      err))
+        if (apply_one(text, (enum operation)op, (struct span){(const char *)path.p, (const char *)path.end}, &value,
+                      &texts[!now], keys, err))
             goto done;
         now = !now;
     }

@@ -57,10 +57,11 @@ int payload_begin(struct payload *p, struct cursor c, uint64_t max, struct err *
         return err_set(err, ERR_MALFORMED, "A compressed transaction says that it has %llu bytes, but it has %zu",
                        (unsigned long long)size, cursor_left(&c));
     if (compression != COMPRESSION_ZSTD && compression != COMPRESSION_NONE)
-        return err_set(err, ERR_UNSUPPORTED,
-                       "A transaction is compressed by the unknown method %llu; run SET PERSIST binlog_transaction_compression = "
-                       "OFF, or update Pillion",
-                       (unsigned long long)compression);
+        return err_set(
+            err, ERR_UNSUPPORTED,
+            "A transaction is compressed by the unknown method %llu; run SET PERSIST binlog_transaction_compression = "
+            "OFF, or update Pillion",
+            (unsigned long long)compression);
     p->packed = compression == COMPRESSION_ZSTD;
     if (!p->packed && !p->declared)
         p->declared = size;
@@ -107,7 +108,8 @@ static int fill(struct payload *p, size_t want, struct err *err)
     ZSTD_inBuffer in;
 
     if (need > p->declared - p->given)
-        return err_set(err, ERR_MALFORMED, "A compressed transaction has an event that is longer than what is left of it");
+        return err_set(err, ERR_MALFORMED,
+                       "A compressed transaction has an event that is longer than what is left of it");
     if (!buf_room(&p->event, need))
         return err_set(err, ERR_LIMIT, "An event has %zu bytes, above the limit of %d", want, (int)EVENT_BYTES_MAX);
     if (!p->packed) {
@@ -125,7 +127,8 @@ static int fill(struct payload *p, size_t want, struct err *err)
         size_t state = ZSTD_decompressStream(p->stream, &out, &in);
 
         if (ZSTD_isError(state))
-            return err_set(err, ERR_MALFORMED, "A compressed transaction cannot be unpacked: %s", ZSTD_getErrorName(state));
+            return err_set(err, ERR_MALFORMED, "A compressed transaction cannot be unpacked: %s",
+                           ZSTD_getErrorName(state));
         p->frame_done = state == 0;
         if (in.pos == before_in && out.pos == before_out)
             break;

@@ -6,11 +6,17 @@
 
 /* Codes of the status variables before and up to the character set: Query_event::Query_event_post_header. */
 enum status {
-    STATUS_FLAGS2 = 0, STATUS_SQL_MODE = 1, STATUS_CATALOG = 2, STATUS_AUTO_INCREMENT = 3, STATUS_CHARSET = 4,
-    STATUS_TIME_ZONE = 5, STATUS_CATALOG_NZ = 6
+    STATUS_FLAGS2 = 0,
+    STATUS_SQL_MODE = 1,
+    STATUS_CATALOG = 2,
+    STATUS_AUTO_INCREMENT = 3,
+    STATUS_CHARSET = 4,
+    STATUS_TIME_ZONE = 5,
+    STATUS_CATALOG_NZ = 6
 };
 
-/* The variables come in the order of their codes as far as is known here; what comes after the character set is of no use. */
+/* The variables come in the order of their codes as far as is known here; what comes after the character set is of no
+ * use. */
 static uint16_t find_charset(struct cursor c)
 {
     while (cursor_ok(&c) && !cursor_done(&c)) {
@@ -74,7 +80,8 @@ int query_uncompress(struct cursor packed, struct buf *out, struct err *err)
     if (!cursor_ok(&packed) || !(head & 0x80) || !(head & 7) || (head & 7) > 4)
         return err_set(err, ERR_MALFORMED, "A compressed event has a broken head");
     if (head & 0x70)
-        return err_set(err, ERR_UNSUPPORTED, "An event is compressed by the unknown method %u; update Pillion", head >> 4 & 7);
+        return err_set(err, ERR_UNSUPPORTED, "An event is compressed by the unknown method %u; update Pillion",
+                       head >> 4 & 7);
     to = size <= out->cap ? buf_room(out, (size_t)size) : NULL;
     if (!to)
         return err_set(err, ERR_LIMIT, "A compressed event has %llu bytes unpacked, above the limit of %zu",
@@ -101,7 +108,8 @@ static bool is_space(uint8_t c)
 
 static bool is_word(uint8_t c)
 {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == '$' || c >= 0x80;
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == '$' ||
+           c >= 0x80;
 }
 
 /* Past white space and comments; what stands in a version comment (slash star bang) is read as if it stood outside. */
@@ -257,7 +265,8 @@ static bool in_list(const struct word *w, const char *const list[])
 /* After CREATE, ALTER or DROP. */
 static enum statement_kind label_object(struct cursor *c, const struct word *verb, struct query_label *out)
 {
-    static const char *const admin[] = {"USER", "ROLE", "SERVER", "TABLESPACE", "RESOURCE", "LOGFILE", "INSTANCE", NULL};
+    static const char *const admin[] = {"USER",     "ROLE",    "SERVER",   "TABLESPACE",
+                                        "RESOURCE", "LOGFILE", "INSTANCE", NULL};
     bool temporary = false;
     struct word w;
 
@@ -289,20 +298,19 @@ static enum statement_kind label_object(struct cursor *c, const struct word *ver
 
 void query_label(struct query_label *out, const uint8_t *sql, size_t len)
 {
-    static const char *const dml[] = {"INSERT", "UPDATE", "DELETE", "REPLACE", "LOAD", "CALL", "WITH", "DO", "SELECT", "IMPORT", NULL};
-    static const char *const admin[] = {"GRANT",    "REVOKE",  "SET",   "FLUSH",  "ANALYZE", "OPTIMIZE", "REPAIR",
-                                        "INSTALL",  "UNINSTALL", "RESET", "PURGE", "CACHE",   "CHECK",    NULL};
+    static const char *const dml[] = {"INSERT", "UPDATE", "DELETE", "REPLACE", "LOAD", "CALL",
+                                      "WITH",   "DO",     "SELECT", "IMPORT",  NULL};
+    static const char *const admin[] = {"GRANT",   "REVOKE",    "SET",   "FLUSH", "ANALYZE", "OPTIMIZE", "REPAIR",
+                                        "INSTALL", "UNINSTALL", "RESET", "PURGE", "CACHE",   "CHECK",    NULL};
     struct cursor c = cursor_of(sql, len);
     struct word w;
 
     out->kind = STATEMENT_OTHER_DDL;
     *out->database = *out->table = '\0';
-    /* MariaDB's ALTER in two phases: START ALTER, COMMIT ALTER, ROLLBACK ALTER stand before the statement as a comment or not
-     * at all; what is left begins with ALTER. */
-    while (next_word(&c, &w) && word_is(&w, "("))
-        ;
-    if (cursor_done(&c) && !len)
-        return;
+    do
+        if (!next_word(&c, &w))
+            return;
+    while (word_is(&w, "("));
     if (in_list(&w, dml)) {
         out->kind = STATEMENT_DML;
     } else if (in_list(&w, admin)) {

@@ -51,7 +51,8 @@ static int read_extra(struct cursor *c, uint8_t type, const struct table_map *t,
             break;
         default:
             return err_set(err, ERR_UNSUPPORTED,
-                           "A rows event of %s.%s has extra data of the kind %u, which Pillion does not understand; update Pillion",
+                           "A rows event of %s.%s has extra data of the kind %u, which Pillion does not understand; "
+                           "update Pillion",
                            t->schema->database, where(t), kind);
         }
     }
@@ -97,14 +98,15 @@ int rows_begin(struct rows *r, struct cursor c, uint8_t type, const struct table
     width = cursor_lenenc(&c);
     if (width != table->n_columns)
         return err_set(err, cursor_ok(&c) ? ERR_MALFORMED : ERR_TRUNCATED,
-                       "A rows event of %s.%s has %llu columns, its table map %zu", table->schema->database, where(table),
-                       (unsigned long long)width, table->n_columns);
+                       "A rows event of %s.%s has %llu columns, its table map %zu", table->schema->database,
+                       where(table), (unsigned long long)width, table->n_columns);
     if (before)
         r->before_present = cursor_bytes(&c, bytes);
     if (after)
         r->after_present = cursor_bytes(&c, bytes);
     if (!cursor_ok(&c))
-        return err_set(err, ERR_TRUNCATED, "A rows event of %s.%s ends inside its head", table->schema->database, where(table));
+        return err_set(err, ERR_TRUNCATED, "A rows event of %s.%s ends inside its head", table->schema->database,
+                       where(table));
     r->all_before = before && all_set(r->before_present, table->n_columns);
     r->all_after = after && all_set(r->after_present, table->n_columns);
     r->data = c;
@@ -136,10 +138,11 @@ int row_image_begin(struct row_image *image, struct rows *rows, const uint8_t *p
         for (size_t i = 0; i < t->n_columns; i++)
             n_json += t->columns[i].type == WIRE_JSON && bit(present, i);
         if (options > 1)
-            return err_set(err, ERR_UNSUPPORTED,
-                           "An update of %s.%s uses row value options %llu, which Pillion does not understand; run SET PERSIST "
-                           "binlog_row_value_options = ''",
-                           t->schema->database, where(t), (unsigned long long)options);
+            return err_set(
+                err, ERR_UNSUPPORTED,
+                "An update of %s.%s uses row value options %llu, which Pillion does not understand; run SET PERSIST "
+                "binlog_row_value_options = ''",
+                t->schema->database, where(t), (unsigned long long)options);
         if (options)
             image->partial = cursor_bytes(&rows->data, (n_json + 7) / 8);
     }
@@ -216,7 +219,8 @@ static int box_text(struct box *b, struct value *v, const char *text)
     return box_bytes(b, v, VALUE_TEXT, text, strlen(text));
 }
 
-static int box_string(struct box *b, struct value *v, const struct column *column, const struct wire_column *w, struct cursor *c)
+static int box_string(struct box *b, struct value *v, const struct column *column, const struct wire_column *w,
+                      struct cursor *c)
 {
     size_t len;
     const uint8_t *bytes = value_lenc(c, w->length_bytes, &len);
@@ -266,15 +270,17 @@ static int box_members(struct box *b, struct value *v, const struct column *colu
 {
     if (column->kind == COLUMN_ENUM) {
         if (bits > column->n_members)
-            return err_set(b->err, ERR_VALUE, "The value is member %llu of an ENUM of %zu members", (unsigned long long)bits,
-                           column->n_members);
+            return err_set(b->err, ERR_VALUE, "The value is member %llu of an ENUM of %zu members",
+                           (unsigned long long)bits, column->n_members);
         return box_text(b, v, bits ? column->members[bits - 1] : ""); /* 0: the server's mark for a wrong value */
     }
     if (column->n_members < 64 && bits >> column->n_members)
-        return err_set(b->err, ERR_VALUE, "The value has members that the SET of %zu members does not have", column->n_members);
+        return err_set(b->err, ERR_VALUE, "The value has members that the SET of %zu members does not have",
+                       column->n_members);
     buf_clear(&b->scratch);
     for (size_t i = 0; i < column->n_members; i++)
-        if (bits >> i & 1 && ((b->scratch.len && buf_put_u8(&b->scratch, ',')) || buf_put_str(&b->scratch, column->members[i])))
+        if (bits >> i & 1 &&
+            ((b->scratch.len && buf_put_u8(&b->scratch, ',')) || buf_put_str(&b->scratch, column->members[i])))
             return err_set(b->err, ERR_LIMIT, "A SET value is larger than the limit of %zu bytes", b->scratch.cap);
     return box_bytes(b, v, VALUE_TEXT, b->scratch.data, b->scratch.len);
 }
@@ -290,10 +296,12 @@ static int box_json(struct box *b, struct value *v, const struct wire_column *w,
     buf_clear(&b->scratch);
     if (diffs) {
         if (!before || before->kind != VALUE_TEXT)
-            return err_set(b->err, ERR_UNSUPPORTED,
-                           "A partial JSON update comes without the document before it; run SET PERSIST binlog_row_image = FULL, "
-                           "or SET PERSIST binlog_row_value_options = ''");
-        if (json_apply_diffs((const char *)before->as.data.bytes, before->as.data.len, cursor_of(bytes, len), &b->scratch, b->err))
+            return err_set(
+                b->err, ERR_UNSUPPORTED,
+                "A partial JSON update comes without the document before it; run SET PERSIST binlog_row_image = FULL, "
+                "or SET PERSIST binlog_row_value_options = ''");
+        if (json_apply_diffs((const char *)before->as.data.bytes, before->as.data.len, cursor_of(bytes, len),
+                             &b->scratch, b->err))
             return -1;
     } else if (!len) { /* the server writes nothing where a failed default left no document */
         return box_text(b, v, "null");
@@ -396,13 +404,13 @@ int row_image_values(struct row_image *image, const struct rows *rows, const str
         if (bit(image->nulls, at++))
             continue;
         if (box_value(&b, &out[i], i, image->data, diffs, before ? &before[i] : NULL)) {
-            err_prefix(err, "column %s of %s.%s, row %u of its event", t->schema->columns[i].name, t->schema->database, where(t),
-                       rows->row);
+            err_prefix(err, "column %s of %s.%s, row %u of its event", t->schema->columns[i].name, t->schema->database,
+                       where(t), rows->row);
             goto done;
         }
         if (!cursor_ok(image->data)) {
-            err_set(err, ERR_TRUNCATED, "Row %u of a rows event of %s.%s ends inside column %s", rows->row, t->schema->database,
-                    where(t), t->schema->columns[i].name);
+            err_set(err, ERR_TRUNCATED, "Row %u of a rows event of %s.%s ends inside column %s", rows->row,
+                    t->schema->database, where(t), t->schema->columns[i].name);
             goto done;
         }
     }

@@ -62,8 +62,8 @@ void table_cache_forget(struct table_cache *c)
     table_cache_init(c);
 }
 
-const struct table_map *table_cache_put(struct table_cache *c, struct cursor body, size_t id_width, bool mariadb, bool *first,
-                                        struct err *err)
+const struct table_map *table_cache_put(struct table_cache *c, struct cursor body, size_t id_width, bool mariadb,
+                                        bool *first, struct err *err)
 {
     struct cursor at = body;
     uint64_t id = cursor_le(&at, id_width);

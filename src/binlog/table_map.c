@@ -10,9 +10,20 @@
 
 /* Tags of the optional metadata: Table_map_event::Optional_metadata_field_type. */
 enum tag {
-    TAG_SIGNEDNESS = 1, TAG_DEFAULT_CHARSET, TAG_COLUMN_CHARSET, TAG_COLUMN_NAME, TAG_SET_STR_VALUE, TAG_ENUM_STR_VALUE,
-    TAG_GEOMETRY_TYPE, TAG_SIMPLE_PRIMARY_KEY, TAG_PRIMARY_KEY_WITH_PREFIX, TAG_ENUM_AND_SET_DEFAULT_CHARSET,
-    TAG_ENUM_AND_SET_COLUMN_CHARSET, TAG_COLUMN_VISIBILITY, TAG_VECTOR_DIMENSIONALITY, TAGS
+    TAG_SIGNEDNESS = 1,
+    TAG_DEFAULT_CHARSET,
+    TAG_COLUMN_CHARSET,
+    TAG_COLUMN_NAME,
+    TAG_SET_STR_VALUE,
+    TAG_ENUM_STR_VALUE,
+    TAG_GEOMETRY_TYPE,
+    TAG_SIMPLE_PRIMARY_KEY,
+    TAG_PRIMARY_KEY_WITH_PREFIX,
+    TAG_ENUM_AND_SET_DEFAULT_CHARSET,
+    TAG_ENUM_AND_SET_COLUMN_CHARSET,
+    TAG_COLUMN_VISIBILITY,
+    TAG_VECTOR_DIMENSIONALITY,
+    TAGS
 };
 
 enum { COLLATION_BINARY = 63, MEMBERS_MAX = 65535, NAME_MAX_BYTES = 64 * 4 };
@@ -28,15 +39,17 @@ struct parse {
 
 static int broken(struct parse *p, const char *what)
 {
-    return err_set(p->err, ERR_MALFORMED, "The table map of %s.%s has a broken %s", p->schema->database, p->schema->table, what);
+    return err_set(p->err, ERR_MALFORMED, "The table map of %s.%s has a broken %s", p->schema->database,
+                   p->schema->table, what);
 }
 
 static int needs_full(struct parse *p, const char *what)
 {
-    return err_set(p->err, ERR_MYSQL_SETTING,
-                   "The table map of %s.%s comes without its %s; run SET PERSIST binlog_row_metadata = FULL (MariaDB: SET GLOBAL, "
-                   "and the same line in the server's configuration), and start from a position after that",
-                   p->schema->database, p->schema->table, what);
+    return err_set(
+        p->err, ERR_MYSQL_SETTING,
+        "The table map of %s.%s comes without its %s; run SET PERSIST binlog_row_metadata = FULL (MariaDB: SET GLOBAL, "
+        "and the same line in the server's configuration), and start from a position after that",
+        p->schema->database, p->schema->table, what);
 }
 
 static int read_name(struct parse *p, struct cursor *c, const char **out, const char *what)
@@ -214,20 +227,23 @@ static int read_type(struct parse *p, size_t i, uint8_t type, struct cursor *met
             c->length = m;
             prefixed(w, length_width(m));
         } else {
-            return err_set(p->err, ERR_UNSUPPORTED, "Column %zu of %s.%s is a string of the unknown real type %u; update Pillion",
-                           i, p->schema->database, p->schema->table, w->type);
+            return err_set(p->err, ERR_UNSUPPORTED,
+                           "Column %zu of %s.%s is a string of the unknown real type %u; update Pillion", i,
+                           p->schema->database, p->schema->table, w->type);
         }
         break;
     default:
-        return err_set(p->err, ERR_UNSUPPORTED,
-                       "Column %zu of %s.%s has the type code %u, which Pillion does not understand; update Pillion, or leave the "
-                       "table out",
-                       i, p->schema->database, p->schema->table, type);
+        return err_set(
+            p->err, ERR_UNSUPPORTED,
+            "Column %zu of %s.%s has the type code %u, which Pillion does not understand; update Pillion, or leave the "
+            "table out",
+            i, p->schema->database, p->schema->table, type);
     }
     return cursor_ok(meta) ? 0 : broken(p, "metadata block");
 }
 
-/* Columns that have a bit in the list of signs. YEAR has one on both vendors' servers (measured on MySQL 9.7, MariaDB 10.11). */
+/* Columns that have a bit in the list of signs. YEAR has one on both vendors' servers (measured on MySQL 9.7,
+ * MariaDB 10.11). */
 static bool is_numeric(const struct column *c)
 {
     return c->kind == COLUMN_INT || c->kind == COLUMN_DECIMAL || c->kind == COLUMN_FLOAT || c->kind == COLUMN_DOUBLE ||
@@ -255,9 +271,10 @@ static int read_tags(struct parse *p, struct cursor *c)
         if (!cursor_ok(c))
             return broken(p, "optional metadata");
         if (!tag || tag >= TAGS)
-            return err_set(p->err, ERR_UNSUPPORTED,
-                           "The table map of %s.%s has metadata of the tag %u, which Pillion does not understand; update Pillion",
-                           p->schema->database, p->schema->table, tag);
+            return err_set(
+                p->err, ERR_UNSUPPORTED,
+                "The table map of %s.%s has metadata of the tag %u, which Pillion does not understand; update Pillion",
+                p->schema->database, p->schema->table, tag);
         if (p->tags[tag].p)
             return broken(p, "optional metadata: a tag comes twice");
         p->tags[tag] = field;
@@ -491,8 +508,8 @@ static int parse_body(struct parse *p, struct cursor c)
     if (read_tags(p, &c) || apply_names(p) || apply_signedness(p) ||
         apply_collations(p, TAG_DEFAULT_CHARSET, TAG_COLUMN_CHARSET, has_charset) ||
         apply_collations(p, TAG_ENUM_AND_SET_DEFAULT_CHARSET, TAG_ENUM_AND_SET_COLUMN_CHARSET, has_members) ||
-        apply_members(p, TAG_ENUM_STR_VALUE, COLUMN_ENUM) || apply_members(p, TAG_SET_STR_VALUE, COLUMN_SET) || apply_key(p) ||
-        apply_visibility(p) || apply_dimensions(p))
+        apply_members(p, TAG_ENUM_STR_VALUE, COLUMN_ENUM) || apply_members(p, TAG_SET_STR_VALUE, COLUMN_SET) ||
+        apply_key(p) || apply_visibility(p) || apply_dimensions(p))
         return -1;
     table_schema_seal(s);
     return 0;

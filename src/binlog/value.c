@@ -158,7 +158,8 @@ int64_t civil_days(int year, int month, int day)
 
 int64_t civil_micros(const struct civil *t)
 {
-    return (civil_days(t->year, t->month, t->day) * 86400 + t->hour * 3600 + t->minute * 60 + t->second) * 1000000 + t->micros;
+    return (civil_days(t->year, t->month, t->day) * 86400 + t->hour * 3600 + t->minute * 60 + t->second) * 1000000 +
+           t->micros;
 }
 
 int64_t civil_time_micros(const struct civil *t)
@@ -245,8 +246,8 @@ size_t decimal_size(unsigned precision, unsigned scale)
 
 struct decimal {
     const uint8_t *p;
-    uint8_t mask;      /* what each byte is inverted with */
-    uint8_t first;     /* what the first byte is inverted with too */
+    uint8_t mask;  /* what each byte is inverted with */
+    uint8_t first; /* what the first byte is inverted with too */
     bool negative;
 };
 
@@ -440,7 +441,8 @@ int value_uncompress(const uint8_t *bytes, size_t len, struct buf *out, struct e
         return 0;
     }
     if ((head & 0xf0) != 0x80)
-        return err_set(err, ERR_UNSUPPORTED, "A COMPRESSED column uses the unknown method %u; update Pillion", (unsigned)(head >> 4));
+        return err_set(err, ERR_UNSUPPORTED, "A COMPRESSED column uses the unknown method %u; update Pillion",
+                       (unsigned)(head >> 4));
     size = cursor_be(&c, head & 7);
     if (!cursor_ok(&c) || !(head & 7))
         return err_set(err, ERR_MALFORMED, "A value of a COMPRESSED column ends inside its head");

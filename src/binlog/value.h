@@ -1,9 +1,11 @@
-/* value: one column's bytes in a row image turned into neutral forms, for the boxed reader (rows.c) and the Avro encoder.
+/* value: one column's bytes in a row image turned into neutral forms, for the boxed reader (rows.c) and the Avro
+ * encoder.
  *
- * Each function reads exactly the column's bytes from the cursor and leaves the cursor after them; on bad bytes it sets the
- * cursor's `failed` or gives -1 with err. Integers are little-endian on the wire, NEWDECIMAL, TIME2, DATETIME2, TIMESTAMP2 and
- * BIT big-endian (sources: MySQL strings/decimal.cc decimal2bin, sql-common/my_time.cc *_from_binary). Hot ones are inline.
- * Civil times: dates are days since 1970-01-01, datetimes microseconds since 1970-01-01 00:00 in no zone. */
+ * Each function reads exactly the column's bytes from the cursor and leaves the cursor after them; on bad bytes it sets
+ * the cursor's `failed` or gives -1 with err. Integers are little-endian on the wire, NEWDECIMAL, TIME2, DATETIME2,
+ * TIMESTAMP2 and BIT big-endian (sources: MySQL strings/decimal.cc decimal2bin, sql-common/my_time.cc *_from_binary).
+ * Hot ones are inline. Civil times: dates are days since 1970-01-01, datetimes microseconds since 1970-01-01 00:00 in
+ * no zone. */
 #ifndef PILLION_BINLOG_VALUE_H
 #define PILLION_BINLOG_VALUE_H
 
@@ -28,15 +30,21 @@ static inline const uint8_t *value_lenc(struct cursor *c, size_t length_bytes, s
     return cursor_bytes(c, *len);
 }
 
-enum civil_state { CIVIL_OK, CIVIL_ZERO /* 0000-00-00 */, CIVIL_PARTIAL /* month or day is 0 */, CIVIL_BAD /* no such day */ };
+enum civil_state {
+    CIVIL_OK,
+    CIVIL_ZERO /* 0000-00-00 */,
+    CIVIL_PARTIAL /* month or day is 0 */,
+    CIVIL_BAD /* no such day */
+};
 struct civil { /* as written in the row, whatever its sense */
     int year, month, day, hour, minute, second, micros;
     bool negative; /* TIME only; hour goes to 838 */
 };
 
-enum civil_state value_date(struct cursor *c, struct civil *out);                       /* DATE, NEWDATE */
-enum civil_state value_datetime(struct cursor *c, const struct wire_column *w, struct civil *out); /* DATETIME2, old DATETIME */
-void value_time(struct cursor *c, const struct wire_column *w, struct civil *out);      /* TIME2, old TIME */
+enum civil_state value_date(struct cursor *c, struct civil *out); /* DATE, NEWDATE */
+enum civil_state value_datetime(struct cursor *c, const struct wire_column *w,
+                                struct civil *out);                                /* DATETIME2, old DATETIME */
+void value_time(struct cursor *c, const struct wire_column *w, struct civil *out); /* TIME2, old TIME */
 /* TIMESTAMP2, old TIMESTAMP: microseconds since the epoch; 0 means '0000-00-00' and sets *zero. */
 int64_t value_timestamp(struct cursor *c, const struct wire_column *w, bool *zero);
 int64_t civil_days(int year, int month, int day);          /* since 1970-01-01, proleptic Gregorian */
@@ -45,8 +53,8 @@ int64_t civil_time_micros(const struct civil *t);          /* of a TIME, signed 
 void civil_from_micros(int64_t micros, struct civil *out); /* the reverse of civil_micros */
 size_t civil_format(const struct civil *t, enum column_kind kind, int fsp, char out[48]);
 
-/* NEWDECIMAL. As text ("-12.340"), NUL-ended, at most 70 bytes; or as the big-endian two's complement unscaled integer that
- * Avro's decimal wants, at most 28 bytes, shortest form. Both return the length, 0 on failure (cursor failed). */
+/* NEWDECIMAL. As text ("-12.340"), NUL-ended, at most 70 bytes; or as the big-endian two's complement unscaled integer
+ * that Avro's decimal wants, at most 28 bytes, shortest form. Both return the length, 0 on failure (cursor failed). */
 size_t value_decimal_text(struct cursor *c, const struct wire_column *w, char out[72]);
 size_t decimal_size(unsigned precision, unsigned scale); /* bytes on the wire */
 size_t value_decimal_bytes(struct cursor *c, const struct wire_column *w, uint8_t out[32]);

@@ -1,6 +1,6 @@
-/* change_event: one row change in a generic, boxed form, for `decode`, tests and filters. The hot path never makes one: it goes
- * from row image to Avro in one pass (avro/encoder.h). It knows neither MySQL's wire nor Avro.
- * Ownership: values borrow from the event's arena or from the decoder's row image; valid until the next row. */
+/* change_event: one row change in a generic, boxed form, for `decode`, tests and filters. The hot path never makes one:
+ * it goes from row image to Avro in one pass (avro/encoder.h). It knows neither MySQL's wire nor Avro. Ownership:
+ * values borrow from the event's arena or from the decoder's row image; valid until the next row. */
 #ifndef PILLION_MODEL_CHANGE_EVENT_H
 #define PILLION_MODEL_CHANGE_EVENT_H
 
@@ -35,10 +35,16 @@ struct value {
     } as;
 };
 
-enum change_op { CHANGE_INSERT = 'c', CHANGE_UPDATE = 'u', CHANGE_DELETE = 'd', CHANGE_READ = 'r', CHANGE_TRUNCATE = 't' };
+enum change_op {
+    CHANGE_INSERT = 'c',
+    CHANGE_UPDATE = 'u',
+    CHANGE_DELETE = 'd',
+    CHANGE_READ = 'r',
+    CHANGE_TRUNCATE = 't'
+};
 
-/* Where a change comes from: the facts of the envelope's source block. Filled per transaction and per event; the row's own
- * numbers come with the row. */
+/* Where a change comes from: the facts of the envelope's source block. Filled per transaction and per event; the row's
+ * own numbers come with the row. */
 struct change_source {
     const char *server_name; /* topic prefix */
     uint32_t server_id;
@@ -55,8 +61,8 @@ struct change_event {
     enum change_op op;
     const struct table_schema *table;
     const struct change_source *source;
-    uint64_t txn_index;  /* index of the row in its transaction, from 0: with the GTID, the event's identity */
-    uint32_t row;        /* index of the row in its event */
+    uint64_t txn_index;   /* index of the row in its transaction, from 0: with the GTID, the event's identity */
+    uint32_t row;         /* index of the row in its event */
     struct value *before; /* n_columns, or NULL */
     struct value *after;
 };

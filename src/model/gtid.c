@@ -149,7 +149,8 @@ int gtid_parse(struct gtid *g, const char *text, struct err *err)
         return 0;
     memset(g, 0, sizeof *g);
     return err_set(err, ERR_MALFORMED,
-                   "\"%.100s\" is no GTID; write uuid:number, uuid:tag:number, domain-server-number or file:offset", text);
+                   "\"%.100s\" is no GTID; write uuid:number, uuid:tag:number, domain-server-number or file:offset",
+                   text);
 }
 
 /* Hand-made, for it runs once per transaction. */

@@ -1,12 +1,13 @@
 /* gtid: the identity of a transaction, and sets of them, for both vendors.
  *
- * A source is who numbers transactions: MySQL "3e11fa47-71ca-11e1-9e33-c80aa9429562" or, tagged (8.3+), "uuid:tag"; MariaDB
- * "domain-server". A transaction without GTID has its file as source and its start position as number. The text form is the
- * vendor's own: "uuid:5", "uuid:tag:5", "0-1-5"; without GTID "mysql-bin.000003:1234". It is the identity in every event.
- * A gtid_set holds intervals per source, closed at both ends, merged and sorted, so membership is a binary search and a set of
- * consecutive numbers costs one interval. For MariaDB it also keeps the newest GTID of each domain in order of arrival, which is
- * what that server takes as a start position. Sources: MySQL manual "GTID Sets", WL#15294 (tags); MariaDB knowledge base "GTID".
- * Limits: GTID_TEXT bytes of text; GTID_SET_INTERVALS_MAX intervals. Thread: one owner. Errors: ERR_MALFORMED, ERR_LIMIT. */
+ * A source is who numbers transactions: MySQL "3e11fa47-71ca-11e1-9e33-c80aa9429562" or, tagged (8.3+), "uuid:tag";
+ * MariaDB "domain-server". A transaction without GTID has its file as source and its start position as number. The text
+ * form is the vendor's own: "uuid:5", "uuid:tag:5", "0-1-5"; without GTID "mysql-bin.000003:1234". It is the identity
+ * in every event. A gtid_set holds intervals per source, closed at both ends, merged and sorted, so membership is a
+ * binary search and a set of consecutive numbers costs one interval. For MariaDB it also keeps the newest GTID of each
+ * domain in order of arrival, which is what that server takes as a start position. Sources: MySQL manual "GTID Sets",
+ * WL#15294 (tags); MariaDB knowledge base "GTID". Limits: GTID_TEXT bytes of text; GTID_SET_INTERVALS_MAX intervals.
+ * Thread: one owner. Errors: ERR_MALFORMED, ERR_LIMIT. */
 #ifndef PILLION_MODEL_GTID_H
 #define PILLION_MODEL_GTID_H
 
@@ -37,9 +38,9 @@ struct gtid {
 
 struct gtid_set; /* see gtid_set.c */
 
-/* Sets of GTID_FILE: places rise in a file, and files rise in their number, so an entry "mysql-bin.000003:1234" means all up to
- * there in the files of that base name. They may stand beside the GTIDs of a MySQL server that turns GTIDs on and off;
- * gtid_set_encode leaves them out. */
+/* Sets of GTID_FILE: places rise in a file, and files rise in their number, so an entry "mysql-bin.000003:1234" means
+ * all up to there in the files of that base name. They may stand beside the GTIDs of a MySQL server that turns GTIDs on
+ * and off; gtid_set_encode leaves them out. */
 
 int gtid_parse(struct gtid *g, const char *text, struct err *err);
 /* Writes the text form, NUL-ended, and returns its length. */
@@ -57,8 +58,8 @@ struct gtid_set *gtid_set_new(void);
 void gtid_set_free(struct gtid_set *s);
 struct gtid_set *gtid_set_copy(const struct gtid_set *s);
 void gtid_set_clear(struct gtid_set *s);
-/* MySQL "uuid:1-5:7,uuid2:tag:1" (any white space), MariaDB "0-1-5,1-2-9", "" for the empty set. For MariaDB an entry means
- * "everything of that domain and server up to the number". */
+/* MySQL "uuid:1-5:7,uuid2:tag:1" (any white space), MariaDB "0-1-5,1-2-9", "" for the empty set. For MariaDB an entry
+ * means "everything of that domain and server up to the number". */
 int gtid_set_parse(struct gtid_set *s, const char *text, enum gtid_flavor flavor, struct err *err);
 int gtid_set_add(struct gtid_set *s, const struct gtid *g, struct err *err);
 int gtid_set_union(struct gtid_set *s, const struct gtid_set *other, struct err *err);

@@ -1,5 +1,5 @@
-/* gtid_text: the words of GTIDs, shared by gtid.c and gtid_set.c alone. Each reads at *p, moves it past what was read, and
- * gives false (with *p as it was) when the word is not there or too long. */
+/* gtid_text: the words of GTIDs, shared by gtid.c and gtid_set.c alone. Each reads at *p, moves it past what was read,
+ * and gives false (with *p as it was) when the word is not there or too long. */
 #ifndef PILLION_MODEL_GTID_TEXT_H
 #define PILLION_MODEL_GTID_TEXT_H
 

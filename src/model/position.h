@@ -1,8 +1,8 @@
 /* position: a place in one server's stream of transactions from which reading can go on: always between transactions.
  *
- * It belongs to a server (uuid; MariaDB has none, so its server_id and the domain ids in the GTID set stand for it). The GTID set
- * holds all transactions before the place; file and offset name the same place in that server's own logs and mean nothing on
- * another server. Ownership: owns its set. Thread: one owner. */
+ * It belongs to a server (uuid; MariaDB has none, so its server_id and the domain ids in the GTID set stand for it).
+ * The GTID set holds all transactions before the place; file and offset name the same place in that server's own logs
+ * and mean nothing on another server. Ownership: owns its set. Thread: one owner. */
 #ifndef PILLION_MODEL_POSITION_H
 #define PILLION_MODEL_POSITION_H
 
@@ -18,7 +18,8 @@ struct position {
     char file[POSITION_FILE];
     uint64_t offset;
     struct gtid_set *gtids;
-    int64_t commit_us; /* when the newest transaction before the place was committed, wall clock of the server; 0 unknown */
+    int64_t
+        commit_us; /* when the newest transaction before the place was committed, wall clock of the server; 0 unknown */
 };
 
 void position_init(struct position *p);

@@ -59,8 +59,8 @@ int table_schema_set_key(struct table_schema *t, const char *const names[], size
     return 0;
 }
 
-/* FNV-1a with the final mix of MurmurHash3, so that shapes that differ in one bit differ everywhere. Every field goes in with a
- * fixed width and every text with its length: no two shapes can run into the same bytes. */
+/* FNV-1a with the final mix of MurmurHash3, so that shapes that differ in one bit differ everywhere. Every field goes
+ * in with a fixed width and every text with its length: no two shapes can run into the same bytes. */
 static uint64_t hash_bytes(uint64_t h, const void *bytes, size_t len)
 {
     const unsigned char *p = bytes;
@@ -117,12 +117,23 @@ void table_schema_seal(struct table_schema *t)
 const char *column_kind_name(enum column_kind kind)
 {
     static const char *const names[] = {
-        [COLUMN_INT] = "int",           [COLUMN_DECIMAL] = "decimal",     [COLUMN_FLOAT] = "float",
-        [COLUMN_DOUBLE] = "double",     [COLUMN_BIT] = "bit",             [COLUMN_STRING] = "string",
-        [COLUMN_BYTES] = "bytes",       [COLUMN_DATE] = "date",           [COLUMN_TIME] = "time",
-        [COLUMN_DATETIME] = "datetime", [COLUMN_TIMESTAMP] = "timestamp", [COLUMN_YEAR] = "year",
-        [COLUMN_ENUM] = "enum",         [COLUMN_SET] = "set",             [COLUMN_JSON] = "json",
-        [COLUMN_GEOMETRY] = "geometry", [COLUMN_VECTOR] = "vector",
+        [COLUMN_INT] = "int",
+        [COLUMN_DECIMAL] = "decimal",
+        [COLUMN_FLOAT] = "float",
+        [COLUMN_DOUBLE] = "double",
+        [COLUMN_BIT] = "bit",
+        [COLUMN_STRING] = "string",
+        [COLUMN_BYTES] = "bytes",
+        [COLUMN_DATE] = "date",
+        [COLUMN_TIME] = "time",
+        [COLUMN_DATETIME] = "datetime",
+        [COLUMN_TIMESTAMP] = "timestamp",
+        [COLUMN_YEAR] = "year",
+        [COLUMN_ENUM] = "enum",
+        [COLUMN_SET] = "set",
+        [COLUMN_JSON] = "json",
+        [COLUMN_GEOMETRY] = "geometry",
+        [COLUMN_VECTOR] = "vector",
     };
 
     return (size_t)kind < sizeof names / sizeof names[0] ? names[kind] : "unknown";

@@ -1,8 +1,9 @@
 /* table_schema: the shape of a table as one moment of the stream has it.
  *
  * It knows no MySQL type codes, no Avro, no I/O. binlog/table_map.c builds it from a TABLE_MAP event with
- * binlog_row_metadata=FULL; avro/ derives schemas from it; contract/ compares it. Ownership: all memory is in its arena.
- * Immutable once built, so any thread may read it. Limits: TABLE_SCHEMA_COLUMNS_MAX columns (MySQL's own limit). */
+ * binlog_row_metadata=FULL; avro/ derives schemas from it; contract/ compares it. Ownership: all memory is in its
+ * arena. Immutable once built, so any thread may read it. Limits: TABLE_SCHEMA_COLUMNS_MAX columns (MySQL's own limit).
+ */
 #ifndef PILLION_MODEL_TABLE_SCHEMA_H
 #define PILLION_MODEL_TABLE_SCHEMA_H
 
@@ -15,23 +16,23 @@
 enum { TABLE_SCHEMA_COLUMNS_MAX = 4096 };
 
 enum column_kind {
-    COLUMN_INT,       /* width bytes 1, 2, 3, 4 or 8; is_unsigned */
-    COLUMN_DECIMAL,   /* precision, scale */
+    COLUMN_INT,     /* width bytes 1, 2, 3, 4 or 8; is_unsigned */
+    COLUMN_DECIMAL, /* precision, scale */
     COLUMN_FLOAT,
     COLUMN_DOUBLE,
-    COLUMN_BIT,       /* length bits, 1..64 */
-    COLUMN_STRING,    /* char, varchar, text: length bytes at most, collation */
-    COLUMN_BYTES,     /* binary, varbinary, blob: length bytes at most; is_fixed for BINARY(n) */
+    COLUMN_BIT,    /* length bits, 1..64 */
+    COLUMN_STRING, /* char, varchar, text: length bytes at most, collation */
+    COLUMN_BYTES,  /* binary, varbinary, blob: length bytes at most; is_fixed for BINARY(n) */
     COLUMN_DATE,
     COLUMN_TIME,      /* fsp */
     COLUMN_DATETIME,  /* fsp */
     COLUMN_TIMESTAMP, /* fsp */
     COLUMN_YEAR,
-    COLUMN_ENUM,      /* members */
-    COLUMN_SET,       /* members */
+    COLUMN_ENUM, /* members */
+    COLUMN_SET,  /* members */
     COLUMN_JSON,
-    COLUMN_GEOMETRY,  /* SRID and WKB */
-    COLUMN_VECTOR     /* length bytes of little-endian floats */
+    COLUMN_GEOMETRY, /* SRID and WKB */
+    COLUMN_VECTOR    /* length bytes of little-endian floats */
 };
 
 struct column {

@@ -23,8 +23,8 @@ static void walk(struct item *item, struct arena *arena)
         const uint8_t *p = r->data.p;
 
         arena_clear(arena);
-        if (r->before_present &&
-            (row_image_begin(&image, r, r->before_present, NULL) || row_image_values(&image, r, NULL, before, arena, NULL)))
+        if (r->before_present && (row_image_begin(&image, r, r->before_present, NULL) ||
+                                  row_image_values(&image, r, NULL, before, arena, NULL)))
             break;
         if (r->after_present && (row_image_begin(&image, r, r->after_present, NULL) ||
                                  row_image_values(&image, r, r->before_present ? before : NULL, after, arena, NULL)))

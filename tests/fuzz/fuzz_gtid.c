@@ -1,4 +1,5 @@
-/* Any bytes as the text of a GTID, of GTID sets, as a binary set, and as GTID events. What is taken must survive its own form.
+/* Any bytes as the text of a GTID, of GTID sets, as a binary set, and as GTID events. What is taken must survive its
+ * own form.
  *
  *     Libraries: binlog model
  */

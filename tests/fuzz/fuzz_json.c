@@ -20,7 +20,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     buf_init(&text, 1 << 20);
     buf_init(&changed, 1 << 20);
     if (!json_to_text(cursor_of(data, document), &text, NULL))
-        (void)json_apply_diffs((const char *)text.data, text.len, cursor_of(data + document, size - document), &changed, NULL);
+        (void)json_apply_diffs((const char *)text.data, text.len, cursor_of(data + document, size - document), &changed,
+                               NULL);
     buf_release(&text);
     buf_release(&changed);
     return 0;

@@ -1,4 +1,5 @@
-/* Any bytes as the body of a TRANSACTION_PAYLOAD event, of a compressed MariaDB event, of a statement, and of a COMPRESSED column.
+/* Any bytes as the body of a TRANSACTION_PAYLOAD event, of a compressed MariaDB event, of a statement, and of a
+ * COMPRESSED column.
  *
  *     Libraries: binlog
  */

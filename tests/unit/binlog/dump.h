@@ -123,7 +123,8 @@ static inline int dump_rows(struct buf *out, struct item *item, struct err *err)
         buf_putf(out, "{\"item\": \"%c\", \"table\": \"%s.%s\", \"index\": %" PRIu64, r->op, r->table->schema->database,
                  r->table->schema->table, item->first_index + r->row);
         if (r->before_present) {
-            if (row_image_begin(&image, r, r->before_present, err) || row_image_values(&image, r, NULL, before, &arena, err))
+            if (row_image_begin(&image, r, r->before_present, err) ||
+                row_image_values(&image, r, NULL, before, &arena, err))
                 goto done;
             dump_row(out, "before", r->table->schema, before);
         }
@@ -147,8 +148,15 @@ done:
 /* Times and offsets are left out: they are others in each recording. */
 static inline int dump_item(struct buf *out, struct item *item, struct decoder *d, struct err *err)
 {
-    static const char *const kinds[] = {"create table and the like", "create table", "alter table", "drop table", "rename table",
-                                        "truncate table", "database", "admin", "dml"};
+    static const char *const kinds[] = {"create table and the like",
+                                        "create table",
+                                        "alter table",
+                                        "drop table",
+                                        "rename table",
+                                        "truncate table",
+                                        "database",
+                                        "admin",
+                                        "dml"};
 
     switch (item->kind) {
     case ITEM_NONE:

@@ -1,5 +1,6 @@
 /* Damaged events end in an error or in a clean result, never in a read outside of them: each recorded event cut,
- * and with single bits turned over (small recordings everywhere, large ones at places spread over them). The sanitizers watch. */
+ * and with single bits turned over (small recordings everywhere, large ones at places spread over them). The sanitizers
+ * watch. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -153,10 +154,11 @@ static void checksums_see_every_bit(void **state)
             struct err err = ERR_INIT;
 
             r.events[e].bytes[bit / 8] ^= (uint8_t)(1 << bit % 8);
-            /* Of the format description: the bit "in use" is no part of the checksum, and the bit that says that there are
-             * checksums turns them off. */
+            /* Of the format description: the bit "in use" is no part of the checksum, and the bit that says that there
+             * are checksums turns them off. */
             if (e || (bit != 17 * 8 && bit != (r.events[0].len - 5) * 8))
-                if (!feed_exact(d, r.events[e].bytes, r.events[e].len, &sink, &err) && r.events[e].bytes[4] != EVENT_ROTATE)
+                if (!feed_exact(d, r.events[e].bytes, r.events[e].len, &sink, &err) &&
+                    r.events[e].bytes[4] != EVENT_ROTATE)
                     fail_msg("event %zu, bit %zu was not seen", e, bit);
             r.events[e].bytes[bit / 8] ^= (uint8_t)(1 << bit % 8);
             decoder_free(d);

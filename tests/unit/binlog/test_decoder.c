@@ -1,5 +1,5 @@
-/* The decoder's rules that no healthy recording shows: what a server sends on a connection, what makes it stop, and how it says
- * so. Events are made by hand, without checksums. */
+/* The decoder's rules that no healthy recording shows: what a server sends on a connection, what makes it stop, and how
+ * it says so. Events are made by hand, without checksums. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -207,9 +207,12 @@ static void large_files(void **state)
     decoder_start_at(s.d, &at);
     s.pos = 0xffffff00u - 57 - 42 - 5 - 19;
     assert_int_equal(describe(&s, false), 0);
-    assert_int_equal(query(&s, "CREATE DATABASE aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-                               "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"),
-                     0);
+    assert_int_equal(
+        query(&s, "CREATE DATABASE "
+                  "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+                  "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+                  "aaaaaaaaaaaaaa"),
+        0);
     assert_true(s.pos < 1000);
     assert_int_equal(decoder_position(s.d)->offset, (1ull << 32) + s.pos);
     position_release(&at);
@@ -283,7 +286,8 @@ static void needs_full_metadata(void **state)
     start(&s, NULL);
     assert_int_equal(gtid(&s, 1), 0);
     assert_int_equal(query(&s, "BEGIN"), 0);
-    assert_stops(&s, feed(&s, EVENT_TABLE_MAP, 0, UINT32_MAX, map, sizeof map), ERR_MYSQL_SETTING, "binlog_row_metadata = FULL");
+    assert_stops(&s, feed(&s, EVENT_TABLE_MAP, 0, UINT32_MAX, map, sizeof map), ERR_MYSQL_SETTING,
+                 "binlog_row_metadata = FULL");
     stream_stop(&s);
 }
 
@@ -356,10 +360,14 @@ static void rows_are_numbered(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(connection),          cmocka_unit_test(no_gtids),
-        cmocka_unit_test(large_files),         cmocka_unit_test(stops),
-        cmocka_unit_test(must_begin_with_the_format), cmocka_unit_test(needs_full_metadata),
-        cmocka_unit_test(unknown_in_table_maps), cmocka_unit_test(rows_are_numbered),
+        cmocka_unit_test(connection),
+        cmocka_unit_test(no_gtids),
+        cmocka_unit_test(large_files),
+        cmocka_unit_test(stops),
+        cmocka_unit_test(must_begin_with_the_format),
+        cmocka_unit_test(needs_full_metadata),
+        cmocka_unit_test(unknown_in_table_maps),
+        cmocka_unit_test(rows_are_numbered),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

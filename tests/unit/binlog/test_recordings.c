@@ -1,5 +1,6 @@
-/* Recordings of real servers (tests/fixtures/binlog), decoded: against their expectations, and against what the server itself
- * shows of the same values (tables NAME and NAME_text, see types.sql). With --write it makes the expectations anew. */
+/* Recordings of real servers (tests/fixtures/binlog), decoded: against their expectations, and against what the server
+ * itself shows of the same values (tables NAME and NAME_text, see types.sql). With --write it makes the expectations
+ * anew. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>

@@ -67,7 +67,8 @@ static void text_forms(void **state)
     assert_round_trip("", "", GTID_MYSQL);
     assert_round_trip(UUID ":1-5:7", UUID ":1-5:7", GTID_MYSQL);
     assert_round_trip(" " UUID2 ":3 ,\n" UUID " : 7 : 1 - 5:6,", UUID ":1-7," UUID2 ":3", GTID_MYSQL);
-    assert_round_trip("3E11FA47-71CA-11E1-9E33-C80AA9429562:1:BLUE:2-3:4:_red:9", UUID ":1:_red:9:blue:2-4", GTID_MYSQL);
+    assert_round_trip("3E11FA47-71CA-11E1-9E33-C80AA9429562:1:BLUE:2-3:4:_red:9", UUID ":1:_red:9:blue:2-4",
+                      GTID_MYSQL);
     assert_round_trip(UUID ":tag:1," UUID ":5", UUID ":5:tag:1", GTID_MYSQL);
     assert_round_trip(UUID ":5-4", "", GTID_MYSQL);
     assert_round_trip("1-2-9,0-1-5", "0-1-5,1-2-9", GTID_MARIADB);
@@ -77,8 +78,15 @@ static void text_forms(void **state)
 
 static void bad_texts(void **state)
 {
-    static const char *const mysql[] = {"x", UUID ":0", UUID ":1-x", UUID ":99999999999999999999", UUID ":1 2", "0-1-5",
-                                        UUID ":1-2;" UUID2 ":1", UUID ":tagthatislongerthanthirtytwobytesx:1", UUID ":1-"};
+    static const char *const mysql[] = {"x",
+                                        UUID ":0",
+                                        UUID ":1-x",
+                                        UUID ":99999999999999999999",
+                                        UUID ":1 2",
+                                        "0-1-5",
+                                        UUID ":1-2;" UUID2 ":1",
+                                        UUID ":tagthatislongerthanthirtytwobytesx:1",
+                                        UUID ":1-"};
     struct gtid_set *s = gtid_set_new();
 
     (void)state;
@@ -96,7 +104,8 @@ static void bad_texts(void **state)
 
 static void one_gtid(void **state)
 {
-    static const char *const texts[] = {UUID ":5", UUID ":tag:5", "0-1-5", "4294967295-4294967295-18446744073709551615", "a.b.000001:4"};
+    static const char *const texts[] = {UUID ":5", UUID ":tag:5", "0-1-5", "4294967295-4294967295-18446744073709551615",
+                                        "a.b.000001:4"};
     char text[GTID_TEXT];
     struct gtid g, h;
 
@@ -234,9 +243,11 @@ static void random_operations(void **state)
 /* As COM_BINLOG_DUMP_GTID has it; the layout is the server's Gtid_set::encode. */
 static void binary_form(void **state)
 {
-    static const uint8_t plain[] = {1, 0, 0, 0, 0, 0, 0, 0, 0x3e, 0x11, 0xfa, 0x47, 0x71, 0xca, 0x11, 0xe1, 0x9e, 0x33, 0xc8,
-                                    0x0a, 0xa9, 0x42, 0x95, 0x62, 2, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 6, 0, 0, 0, 0,
-                                    0, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0};
+    static const uint8_t plain[] = {1,    0,    0,    0,    0,    0,    0,    0,    0x3e, 0x11, 0xfa, 0x47, 0x71,
+                                    0xca, 0x11, 0xe1, 0x9e, 0x33, 0xc8, 0x0a, 0xa9, 0x42, 0x95, 0x62, 2,    0,
+                                    0,    0,    0,    0,    0,    0,    1,    0,    0,    0,    0,    0,    0,
+                                    0,    6,    0,    0,    0,    0,    0,    0,    0,    7,    0,    0,    0,
+                                    0,    0,    0,    0,    8,    0,    0,    0,    0,    0,    0,    0};
     struct gtid_set *s = parse(UUID ":1-5:7", GTID_MYSQL);
     struct buf b;
 
@@ -250,7 +261,10 @@ static void binary_form(void **state)
     assert_int_equal(gtid_set_encode(s, &b), 0);
     assert_memory_equal(b.data, "\1\2\0\0\0\0\0\1", 8); /* format, two sources, format */
     assert_int_equal(b.data[24], 0);                    /* no tag */
-    assert_memory_equal(b.data + 24 + 1 + 40 + 16, "\x8" "blue", 5);
+    assert_memory_equal(b.data + 24 + 1 + 40 + 16,
+                        "\x8"
+                        "blue",
+                        5);
     buf_release(&b);
     gtid_set_free(s);
 }
@@ -271,9 +285,10 @@ static void long_set_stays_small(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(text_forms),   cmocka_unit_test(bad_texts),         cmocka_unit_test(one_gtid),
-        cmocka_unit_test(mariadb_domains), cmocka_unit_test(files),          cmocka_unit_test(random_operations),
-        cmocka_unit_test(binary_form),  cmocka_unit_test(long_set_stays_small),
+        cmocka_unit_test(text_forms),  cmocka_unit_test(bad_texts),
+        cmocka_unit_test(one_gtid),    cmocka_unit_test(mariadb_domains),
+        cmocka_unit_test(files),       cmocka_unit_test(random_operations),
+        cmocka_unit_test(binary_form), cmocka_unit_test(long_set_stays_small),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -37,12 +37,12 @@ static void shape_follows_facts(void **state)
 
     (void)state;
     assert_int_equal(a->shape, b->shape);
-#define CHANGED(...)                                                                                                        \
-    do {                                                                                                                    \
-        __VA_ARGS__;                                                                                                        \
-        table_schema_seal(b);                                                                                               \
-        assert_int_not_equal(b->shape, shape);                                                                              \
-        shape = b->shape;                                                                                                   \
+#define CHANGED(...)                                                                                                   \
+    do {                                                                                                               \
+        __VA_ARGS__;                                                                                                   \
+        table_schema_seal(b);                                                                                          \
+        assert_int_not_equal(b->shape, shape);                                                                         \
+        shape = b->shape;                                                                                              \
     } while (0)
     CHANGED(b->columns[1].nullable = true);
     CHANGED(b->columns[1].is_unsigned = true);
