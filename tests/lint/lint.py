@@ -259,6 +259,19 @@ def check_manual(tree):
     compare(tree, "src/cmd/pillion.1", manual.page(tree.program), "what the program says")
 
 
+def check_links(tree):
+    """What Markdown pages link to is there, and so are the headers that src/README.md follows."""
+    for name in tree.under("", (".md",)):
+        places = [os.path.dirname(name)]
+        for number, line in numbered(tree.read(name)):
+            targets = [t for t in re.findall(r"\]\(([^)#\s]+)", line) if "://" not in t]
+            if name == "src/README.md":
+                targets += re.findall(r"`([a-z_]+/[a-z0-9_]+\.(?:h|c|def))`", line)
+            for target in targets:
+                if not any(os.path.exists(os.path.join(tree.root, p, target)) for p in places):
+                    tree.find(name, number, f"{target} is not there")
+
+
 def check_options(tree):
     """Every option is used: by a command's wiring, or where options that depend on others are derived."""
     users = "".join(tree.read(n) for n in tree.under("src/cmd/", (".c",)) + tree.under("src/config/options_finish.c", (".c",)))

@@ -13,7 +13,7 @@ import manual
 REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 GOOD = {
-    "README.md": "# x\n",
+    "README.md": "# x\n[y](src/README.md) [z](https://example.com/)\n",
     "src/README.md": "# x\n",
     "tests/README.md": "# x\n",
     "integration/README.md": "# x\n",
@@ -76,6 +76,8 @@ PLANTED = [
     ("options", "src/config/options.def", 'OPTION(INT, a_b, "a.b")\n\nOPTION(INT, a_c, "a.c")\n',
      "src/config/options.def:3: nothing uses a_c"),
     ("metrics", "src/base/metric.def", "METRIC(M_A, COUNTER)\nMETRIC(M_B, COUNTER)\n", "src/base/metric.def:2: nothing counts M_B"),
+    ("links", "README.md", "\n[x](src/none.md) [y](http://example.com/)\n", "README.md:2: src/none.md is not there"),
+    ("links", "src/README.md", "`base/mem.h` and `base/none.h`\n", "src/README.md:1: base/none.h is not there"),
     ("documents", "integration/pillion.example.yaml", "made examples\n", "integration/pillion.example.yaml:1: differs"),
     ("documents", "src/config/REFERENCE.md", "made reference\nmore\n", "src/config/REFERENCE.md:2: differs"),
     ("documents", "src/config/REFERENCE.md", None, "src/config/REFERENCE.md:1: differs"),

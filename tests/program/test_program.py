@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import textwrap
 import unittest
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -138,6 +139,24 @@ class Program(unittest.TestCase):
                 f.write("0123456789abcdef\n")
             flags.append(f"--{section}.{key}_file={secret}")
         self.check_contracts(config, *flags)
+
+    def test_the_configuration_of_the_readme_works(self):
+        with open(os.path.join(ROOT, "README.md"), encoding="utf-8") as f:
+            block = re.search(r"^ *```yaml\n(.*?)^ *```", f.read(), re.M | re.S).group(1)
+        secret = os.path.join(self.temporary.name, "readme")
+        with open(secret, "w", encoding="utf-8") as f:
+            f.write("0123456789abcdef\n")
+        text, secrets = re.subn(r"/run/secrets/\w+", secret, textwrap.dedent(block))
+        self.assertGreater(secrets, 0)
+        config = os.path.join(self.work, "readme.yaml")
+        with open(config, "w", encoding="utf-8") as f:
+            f.write(text)
+        self.check_contracts(config, f"--contracts={self.share('contracts')}")
+
+    def test_the_readme_names_each_command(self):
+        with open(os.path.join(ROOT, "README.md"), encoding="utf-8") as f:
+            rows = "".join(line.split("|")[1] for line in f if line.startswith("| `pillion"))
+        self.assertEqual(sorted(set(re.findall(r"`pillion (\w+)", rows))), sorted(self.commands()))
 
     def test_settings_are_layered(self):
         """Flag over environment over file, told by the refusal of the strongest."""
