@@ -41,8 +41,7 @@ say 'a private MariaDB'
 bash "$INTEGRATION/servers.sh" start mariadb
 # shellcheck disable=SC1091
 . "$PILLION_RUN/env"
-sql() { mariadb --no-defaults --socket="$MARIADB_SOCKET" -uroot "$@"; }
-sql <"$INTEGRATION/workload/schema.sql"
+mariadb --no-defaults --socket="$MARIADB_SOCKET" -uroot <"$INTEGRATION/workload/schema.sql"
 
 cat >"$WORK/pillion.yaml" <<X
 name: demo
@@ -68,7 +67,7 @@ say 'preflight'
 
 say "run: $USERS users, $RIDES rides, 8 sessions, $SECONDS_OF_LOAD s"
 "$PILLION" run -c "$WORK/pillion.yaml" & DAEMON=$!
-"$PYTHON" "$TREE/tests/checker/checker.py" watch --silver "sqlite://$WORK/data/silver.db" --stop-file "$WORK/stop" \
+"$PYTHON" "$TREE/tests/checker/checker.py" watch --silver "sqlite://$WORK/data/documents.sqlite" --stop-file "$WORK/stop" \
   >"$WORK/watch.json" 2>"$WORK/watch.err" & WATCH=$!
 "$PYTHON" "$INTEGRATION/workload/workload.py" --socket "$MARIADB_SOCKET" --users "$USERS" --rides "$RIDES" --sessions 8 \
   --early 0.22 --seconds "$SECONDS_OF_LOAD" >"$WORK/workload.json"
@@ -81,7 +80,7 @@ kill "$DAEMON"; wait "$DAEMON" || die 'pillion run did not end cleanly'; DAEMON=
 
 say 'what the stores say'
 rc=0
-check() { "$PYTHON" "$TREE/tests/checker/checker.py" "$@" --source-socket "$MARIADB_SOCKET" --silver "sqlite://$WORK/data/silver.db" \
+check() { "$PYTHON" "$TREE/tests/checker/checker.py" "$@" --source-socket "$MARIADB_SOCKET" --silver "sqlite://$WORK/data/documents.sqlite" \
   --objects "file://$WORK/data/objects" --registry "file://$WORK/data/registry" --prefix demo || rc=1; }
 { check silver; check topics; check bronze; } >"$WORK/checks.json"
 "$PYTHON" - "$WORK" <<'PY'

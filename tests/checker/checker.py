@@ -116,7 +116,14 @@ def row_hash(names, row):
 
 
 def watch(a, model):
-    silver, r = stores.open_silver(a.silver, a.database), Report("watch M1")
+    silver, r = None, Report("watch M1")
+    while silver is None:
+        try:
+            silver = stores.open_silver(a.silver, a.database)
+        except Exception:  # the store may not be there yet
+            if a.stop_file and os.path.exists(a.stop_file):
+                raise
+            time.sleep(0.1)
     looks = rows = 0
     while True:
         last = a.stop_file and os.path.exists(a.stop_file)
