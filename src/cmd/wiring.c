@@ -239,6 +239,9 @@ struct merger_options wiring_merger(const struct wiring *w, const struct contrac
         .known_max = (size_t)o->merge_known_max,
         .quarantine = (enum quarantine_policy)o->merge_quarantine,
         .session_timeout_ms = (int)o->merge_session_timeout,
+        .partitions = (int)o->topics_partitions,
+        .replication = (int)o->topics_replication,
+        .retention_ms = o->topics_retention,
         .fresh_topics = mock,
         .contracts = contracts,
     };

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/stop.h"
+#include "kafka/admin_client.h"
 #include "merge/bronze_object.h"
 #include "merge/merger_internal.h"
 
@@ -173,9 +174,34 @@ void merger_free(struct merger *m)
  * -------------------------------------------------------------------------------------------------------------------
  */
 
-static int ensure(struct merger *m, void *arg, struct err *err)
+/* The topics of the contracts are made when capture has not yet: the group is joined at once, and a table's first row
+ * is merged as soon as it comes. */
+static int ensure_topics(struct merger *m, struct err *err)
 {
-    (void)arg;
+    struct admin_client *admin = NULL;
+    int rc, partitions;
+
+    if (m->options.n_topics)
+        return 0;
+    rc = admin_client_new(&admin, &m->options.kafka, err);
+    for (size_t i = 0; i < m->n_topics && !rc; i++) {
+        struct topic_spec spec = {.name = m->topic_names[i],
+                                  .partitions = m->options.partitions,
+                                  .replication = m->options.replication,
+                                  .retention_ms = m->options.retention_ms};
+
+        rc = admin_client_ensure_topic(admin, &spec, &partitions, err);
+    }
+    admin_client_free(admin);
+    return rc;
+}
+
+/* Makes what is not there. The first time an error ends the run, for a wrong address or account is more likely than a
+ * pause. */
+static int ensure(struct merger *m, struct err *err)
+{
+    if (ensure_topics(m, err))
+        return -1;
     if (m->objects && m->objects->ops->ping(m->objects, err))
         return -1;
     if (gate_driver_ensure(m->driver, err) || topic_epochs_ensure(m->epochs, err) ||
@@ -255,7 +281,7 @@ static int poll_once(struct merger *m, void *arg, struct err *err)
 
 int merger_run(struct merger *m, struct err *err)
 {
-    int rc = merger_patiently(m, "making collections", ensure, NULL, err);
+    int rc = ensure(m, err);
 
     while (!rc && !stop_requested()) {
         struct poll p = {.notice = CONSUMER_IDLE};

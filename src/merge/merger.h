@@ -38,6 +38,8 @@ struct merger_options {
     size_t known_max;
     enum quarantine_policy quarantine;
     int session_timeout_ms;
+    int partitions, replication; /* of a contract's topic that is made because capture has not yet */
+    int64_t retention_ms;
     bool fresh_topics;                    /* mock cluster: every start is a new epoch */
     const struct contract_set *contracts; /* borrowed */
 };
