@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "base/stop.h"
 #include "binlog/decoder.h"
+#include "capture/blind_truncate.h"
 #include "capture/publisher.h"
 #include "capture/table_route.h"
 #include "capture/transaction_feed.h"
@@ -164,34 +165,51 @@ static int on_rows(struct stream *s, struct item *item, struct err *err)
     return 0;
 }
 
+static int truncate_table(struct stream *s, const struct change_source *source, const char *database, const char *table,
+                          struct err *err)
+{
+    struct table_route *route = table_routes_by_name(s->routes, database, table);
+    struct blind_truncate_options blind = {.capture = s->o.capture,
+                                           .topics = s->o.topics,
+                                           .recovery = s->o.recovery,
+                                           .publisher = &s->publisher,
+                                           .feed = s->feed};
+    char *name;
+    bool sent;
+
+    if (route) {
+        if (transaction_feed_open(s->feed, source, err) || table_route_truncate(route, source, s->statements, err))
+            return -1;
+        transaction_feed_count(s->feed, table_route_name(route), 1);
+        return 0;
+    }
+    if (blind_truncate(&blind, source, database, table, s->statements, &sent, err))
+        return -1;
+    if (sent) {
+        name = xasprintf("%s.%s", database, table);
+        transaction_feed_count(s->feed, name, 1);
+        metric_add(metric_series(M_CAPTURE_EVENTS, (const char *const[]){name, "t"}), 1);
+        free(name);
+    }
+    return 0;
+}
+
 static int on_statement(struct stream *s, const struct item *item, struct err *err)
 {
     const struct statement *t = &item->statement;
     const char *database = t->table_database && *t->table_database ? t->table_database : t->database;
-    struct table_route *route;
 
     if (t->kind == STATEMENT_DML)
         return err_set(err, ERR_UNSUPPORTED,
-                       "%s:%" PRIu64 " holds the statement %.120s instead of the rows that it changed; run SET "
-                       "GLOBAL binlog_format=ROW on the source, and backfill the tables that were changed so.",
-                       item->source->file, item->source->offset, t->sql);
+                       "%s:%" PRIu64 " holds a statement instead of the rows that it changed; run SET GLOBAL "
+                       "binlog_format=ROW on the source, and backfill the tables that were changed so.",
+                       item->source->file, item->source->offset);
     if (s->pass_over)
         return 0;
     if (t->kind == STATEMENT_TRUNCATE_TABLE && t->table && *t->table && database &&
         table_filter_takes(s->o.filter, database, t->table)) {
-        route = table_routes_by_name(s->routes, database, t->table);
-        if (route) {
-            if (transaction_feed_open(s->feed, item->source, err) ||
-                table_route_truncate(route, item->source, s->statements, err))
-                return -1;
-            transaction_feed_count(s->feed, table_route_name(route), 1);
-        } else {
-            log_warn("capture",
-                     "table %s.%s is truncated at %s:%" PRIu64
-                     ", and none of its rows came since the start: its shape is not "
-                     "known, so no truncate event is in its topic",
-                     database, t->table, item->source->file, item->source->offset);
-        }
+        if (truncate_table(s, item->source, database, t->table, err))
+            return -1;
     }
     s->statements++;
     return transaction_feed_statement(s->feed, item->source, t, err);

@@ -318,26 +318,34 @@ out:
     return rc ? err_prefix(err, "table %s", t->name) : 0;
 }
 
-int table_route_truncate(struct table_route *t, const struct change_source *source, uint64_t index, struct err *err)
+int table_route_send_truncate(const struct capture_options *capture, struct publisher *publisher,
+                              struct producer_topic *topic, struct table_codec *codec,
+                              const struct change_source *source, uint64_t index, struct err *err)
 {
-    struct publisher *p = t->routes->o.publisher;
     struct table_record record;
-    struct publication out = {.topic = t->topic, .place = table_record_place(index, 't')};
+    struct publication out = {.topic = topic, .place = table_record_place(index, 't')};
     struct headers h;
 
     h.n = 0;
-    if (table_codec_begin_event(t->codec, source, clock_wall_us(), err) ||
-        table_codec_encode_truncate(t->codec, index, &record, err))
-        return err_prefix(err, "table %s", t->name);
-    if (t->routes->o.capture->profile == AVRO_PROFILE_DEBEZIUM)
+    if (table_codec_begin_event(codec, source, clock_wall_us(), err) ||
+        table_codec_encode_truncate(codec, index, &record, err))
+        return -1;
+    if (capture->profile == AVRO_PROFILE_DEBEZIUM)
         put_identity(&h, source, index);
     out.value = record.value;
     out.value_len = record.value_len;
     out.headers = h.list;
     out.n_headers = h.n;
-    for (out.partition = 0; out.partition < producer_topic_partitions(t->topic); out.partition++)
-        if (publisher_send(p, &out, err))
-            return err_prefix(err, "table %s", t->name);
+    for (out.partition = 0; out.partition < producer_topic_partitions(topic); out.partition++)
+        if (publisher_send(publisher, &out, err))
+            return -1;
+    return 0;
+}
+
+int table_route_truncate(struct table_route *t, const struct change_source *source, uint64_t index, struct err *err)
+{
+    if (table_route_send_truncate(t->routes->o.capture, t->routes->o.publisher, t->topic, t->codec, source, index, err))
+        return err_prefix(err, "table %s", t->name);
     metric_add(t->events[3], 1);
     return 0;
 }

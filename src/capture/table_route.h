@@ -41,6 +41,10 @@ const char *table_route_name(const struct table_route *t); /* "database.table" *
 /* Publishes the rows of one event. *n: how many rows there were. */
 int table_route_rows(struct table_route *t, const struct change_source *source, struct rows *rows, uint64_t first_index,
                      uint64_t *n, struct err *err);
+/* The same with a codec that the caller has made. */
+int table_route_send_truncate(const struct capture_options *capture, struct publisher *publisher,
+                              struct producer_topic *topic, struct table_codec *codec,
+                              const struct change_source *source, uint64_t index, struct err *err);
 /* Publishes a truncate event to every partition of the topic, since each holds a part of the keys. */
 int table_route_truncate(struct table_route *t, const struct change_source *source, uint64_t index, struct err *err);
 

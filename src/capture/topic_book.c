@@ -105,17 +105,33 @@ static int open_topic(struct topic_book *b, char *name, const char *owner, int p
     return 0;
 }
 
-int topic_book_table(struct topic_book *b, const char *database, const char *table, struct producer_topic **out,
-                     struct err *err)
+static char *table_topic(const struct topic_book *b, const char *database, const char *table)
 {
-    char *name = xasprintf("%s.%s.%s", b->o.prefix, database, table), *owner = xasprintf("%s.%s", database, table);
-    int rc;
+    char *name = xasprintf("%s.%s.%s", b->o.prefix, database, table);
 
     for (char *p = name; *p; p++)
         if (!((*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') || (*p >= '0' && *p <= '9') || strchr("._-", *p)))
             *p = '_';
-    rc = open_topic(b, name, owner, b->o.partitions, out, err);
+    return name;
+}
+
+int topic_book_table(struct topic_book *b, const char *database, const char *table, struct producer_topic **out,
+                     struct err *err)
+{
+    char *owner = xasprintf("%s.%s", database, table);
+    int rc = open_topic(b, table_topic(b, database, table), owner, b->o.partitions, out, err);
+
     free(owner);
+    return rc;
+}
+
+int topic_book_has_table(struct topic_book *b, const char *database, const char *table, bool *exists, struct err *err)
+{
+    char *name = table_topic(b, database, table);
+    int partitions = 0, rc = admin_client_partitions(b->o.admin, name, &partitions, err);
+
+    *exists = partitions > 0;
+    free(name);
     return rc;
 }
 

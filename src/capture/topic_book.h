@@ -30,6 +30,8 @@ void topic_book_free(struct topic_book *b);
 /* "<prefix>.<database>.<table>", characters that Kafka does not allow as '_'. */
 int topic_book_table(struct topic_book *b, const char *database, const char *table, struct producer_topic **out,
                      struct err *err);
+/* Is there a topic of the table? It is not made. */
+int topic_book_has_table(struct topic_book *b, const char *database, const char *table, bool *exists, struct err *err);
 /* "<prefix>.<suffix>", one partition. */
 int topic_book_feed(struct topic_book *b, const char *suffix, struct producer_topic **out, struct err *err);
 /* All that was found at the start was read again and is committed: checkpoints may name the topics' ends as they were

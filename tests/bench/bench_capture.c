@@ -20,6 +20,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/metric.h"
 #include "base/stop.h"
 #include "capture/capture.h"
 #include "kafka/consumer.h"
@@ -213,17 +214,16 @@ static long peak_kib(void)
     return u.ru_maxrss;
 }
 
-static void throughput(uint64_t rows)
+static void throughput(void)
 {
     struct capture_options o;
     struct capture_status status;
     struct run r;
     pthread_t thread;
-    int64_t began = clock_mono_us(), cpu = clock_cpu_us(), first = 0, stream_cpu = 0, streaming = 0, ended;
+    int64_t began = clock_mono_us(), cpu = clock_cpu_us(), first = 0, streaming = 0, ended;
     double busy = 0;
-    uint64_t looks = 0;
+    uint64_t looks = 0, rows;
 
-    (void)stream_cpu;
     options(&o, true);
     start(&r, &thread, &o);
     while (!r.over) {
@@ -242,6 +242,7 @@ static void throughput(uint64_t rows)
     if (r.rc)
         die("capture", &r.err);
     capture_free(r.capture);
+    rows = (uint64_t)metric_sum(M_CAPTURE_EVENTS);
     printf("throughput: %" PRIu64 " rows in %.2f s, %.0f rows/s, %.3f us CPU/row, first event %.3f s, peak %.1f MiB\n",
            rows, (double)(ended - began) / 1e6, (double)rows / ((double)(ended - began) / 1e6),
            (double)cpu / (double)rows, (double)(first - began) / 1e6, (double)peak_kib() / 1024);
@@ -398,7 +399,7 @@ int main(int argc, char **argv)
     printf("history: %" PRIu64 " row changes on %s, made in %.1f s\n", rows, server,
            (double)(clock_mono_us() - began) / 1e6);
     fflush(stdout);
-    throughput(rows);
+    throughput();
     fflush(stdout);
     if (seconds)
         latency(seconds);

@@ -241,6 +241,43 @@ static void statements_become_events(void **state)
     rig_release(&r);
 }
 
+/* No row of the table came since the start: the truncate event takes its schema from the topic. */
+static void a_table_of_unknown_shape_is_truncated(void **state)
+{
+    for (int k = 0; k < 2; k++) {
+        struct seen_list s = {.n = 0};
+        struct small_log l;
+        struct rig r;
+        int64_t ids[] = {1, 2, 3, 4, 5, 6};
+
+        (void)state;
+        rig_init(&r, k ? "blindd" : "blind");
+        r.options.profile = k ? AVRO_PROFILE_DEBEZIUM : AVRO_PROFILE_NATIVE;
+        r.options.transaction_topic = true;
+        small_log_start(&l);
+        small_log_begin(&l);
+        small_log_map(&l, 70, "shop", "users");
+        small_log_rows(&l, 70, "users", 'c', ids, 6);
+        small_log_commit(&l);
+        small_log_save(&l, r.log);
+        rig_run_ok(&r);
+        small_log_statement(&l, "TRUNCATE shop.users");
+        small_log_statement(&l, "TRUNCATE shop.never_seen");
+        small_log_save(&l, r.log);
+        rig_run_ok(&r);
+        rig_read(&r, &s, "users", 3);
+        assert_int_equal(s.n, 9);
+        for (size_t i = 0; i < s.n; i++) {
+            assert_int_equal(s.list[i].schema, s.list[0].schema);
+            if (s.list[i].key < 0)
+                assert_int_equal(s.list[i].transaction, 2);
+        }
+        free(s.list);
+        small_log_release(&l);
+        rig_release(&r);
+    }
+}
+
 static void transactions_have_a_topic_of_their_own(void **state)
 {
     struct small_log l;
@@ -392,6 +429,7 @@ int main(void)
         cmocka_unit_test(a_table_without_key_comes_once_too),
         cmocka_unit_test(an_alter_goes_on_with_the_new_shape),
         cmocka_unit_test(statements_become_events),
+        cmocka_unit_test(a_table_of_unknown_shape_is_truncated),
         cmocka_unit_test(transactions_have_a_topic_of_their_own),
         cmocka_unit_test(what_cannot_go_on_says_why),
         cmocka_unit_test(a_topic_made_anew_begins_an_epoch),
