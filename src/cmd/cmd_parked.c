@@ -7,6 +7,7 @@
 #include "cmd/command.h"
 #include "cmd/parked_row.h"
 #include "cmd/wiring.h"
+#include "merge/parked.h"
 
 enum { PAGE = 500 };
 

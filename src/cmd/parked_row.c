@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "merge/parked.h"
+
 int parked_row_read(struct parked_row *row, const bson_t *doc, struct err *err)
 {
     bson_iter_t it, at;

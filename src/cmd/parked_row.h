@@ -7,8 +7,6 @@
 
 #include "base/err.h"
 
-#define PARKED_COLLECTION "_pillion_parked"
-
 struct parked_row {
     const char *entity;
     const char *key;
