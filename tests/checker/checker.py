@@ -141,13 +141,13 @@ def watch(a, model):
                         break
                     looks += 1
                     rows += n
+                    time.sleep(0 if last else a.pause)
                     for what in bad:
                         r.bad(f"{child}.{ref['columns'][0]} visible without {ref['parent']}", what)
                     if n < 4000:
                         break
         if last:
             break
-        time.sleep(a.pause)
     r.facts.update(looks=looks, rows_seen=rows)
     return r.end()
 
@@ -335,7 +335,7 @@ def main(argv=None):
     p.add_argument("--registry", help="http://... or file:///folder")
     p.add_argument("--prefix", default="pillion")
     p.add_argument("--stop-file")
-    p.add_argument("--pause", type=float, default=0.05)
+    p.add_argument("--pause", type=float, default=0.02, help="watch: seconds between two looks")
     a = p.parse_args(argv)
     with open(a.model, encoding="utf-8") as f:
         model = json.load(f)

@@ -81,7 +81,7 @@ def on_source(source):
         expect(f"{source}: wrong password", rig, [*capture, f"--source.password_file={wrong}"], (2, 3), "source.password")
         expect(f"{source}: unknown host", rig, [*capture, "--source.host=no-such-host.invalid", "--source.tls.mode=off"], 3, "source.host")
         expect(f"{source}: nobody listens", rig, [*capture, "--source.port=1"], 3, "source.port")
-        for setting, value, word in (("binlog_row_metadata", "MINIMAL", "SET GLOBAL binlog_row_metadata *= *FULL"),
+        for setting, value, word in (("binlog_row_metadata", "NO_LOG", "SET GLOBAL binlog_row_metadata *= *FULL"), ("binlog_row_metadata", "MINIMAL", "SET GLOBAL binlog_row_metadata *= *FULL"),
                                      ("binlog_format", "STATEMENT", "binlog_format"), ("binlog_row_image", "MINIMAL", "binlog_row_image")):
             before = rig.sql(f"SELECT @@GLOBAL.{setting}")[0][0]
             try:

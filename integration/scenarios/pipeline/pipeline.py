@@ -4,7 +4,8 @@ capture, three mergers of one group, a real broker, registry, S3 server and Mong
 the while. At the end: nobody saw a ride without a user, silver equals the source's join, parked equals the rest, the topics hold
 each change once and in order, and bronze holds them all.
 
-Sizes: PILLION_RIDES, PILLION_USERS, PILLION_SESSIONS (CI's are small; the bar is 1000000, 100000, 16). PILLION_SOURCE: mariadb, mysql."""
+Sizes: PILLION_RIDES, PILLION_USERS, PILLION_SESSIONS (CI's are small; the bar is 1000000, 100000, 16). PILLION_SOURCE: mariadb, mysql.
+PILLION_WATCH_PAUSE: seconds between two looks of the reader, which else takes a core of a small machine."""
 import json
 import os
 import sys
@@ -26,7 +27,7 @@ def run(source, rides, users, sessions, profile):
         for m in mergers:
             rig.start(m, "merge")
         rig.wait_ready(mergers)
-        watch = rig.checker("watch", "--stop-file", stop, background=True)
+        watch = rig.checker("watch", "--stop-file", stop, "--pause", os.environ.get("PILLION_WATCH_PAUSE", "0.02"), background=True)
         begin = time.monotonic()
         load = rig.workload(users=users, rides=rides, sessions=sessions, early=0.22, seed=1)
         out, _ = load.communicate()
