@@ -20,6 +20,8 @@ static void learn_children(struct gate *g)
     g->cascades = xcalloc(n + 1, sizeof *g->cascades);
     g->holds = xcalloc(n + 1, sizeof *g->holds);
     g->wants_current = xcalloc(n + 1, sizeof *g->wants_current);
+    g->released = xcalloc(n + 1, sizeof *g->released);
+    g->stale = xcalloc(n + 1, sizeof *g->stale);
     for (size_t e = 0; e < n; e++)
         for (size_t r = 0; r < s->entities[e].n_relationships; r++) {
             const struct relationship *rel = &s->entities[e].relationships[r];
@@ -68,6 +70,8 @@ void gate_free(struct gate *g)
     free(g->cascades);
     free(g->holds);
     free(g->wants_current);
+    free(g->released);
+    free(g->stale);
     known_set_free(g->known);
     known_set_free(g->settled);
     known_set_free(g->maybe);
@@ -245,7 +249,7 @@ static int begin(struct gate *g, enum gate_phase phase, struct err *err)
         return err_set(err, ERR_BUG, "The gate was given a batch before the one before was done.");
     g->phase = phase;
     g->step_ready = false;
-    g->n_rows = g->next_work = 0;
+    g->n_rows = g->next_work = g->at_child = 0;
     g->look_own = g->rechecked = g->more = false;
     arena_clear(&g->found);
     known_set_clear(g->visited);
@@ -419,4 +423,11 @@ struct gate_counts gate_counts_take(struct gate *g)
 
     g->counts = (struct gate_counts){0};
     return c;
+}
+
+void gate_entity_counts_take(struct gate *g, size_t entity, uint64_t *released, uint64_t *stale)
+{
+    *released = g->released[entity];
+    *stale = g->stale[entity];
+    g->released[entity] = g->stale[entity] = 0;
 }

@@ -145,5 +145,7 @@ struct gate_counts {
     uint64_t applied, superseded, parked, duplicate, released, stale, withdrawn, cascaded, looked_up;
 };
 struct gate_counts gate_counts_take(struct gate *g);
+/* Of one entity since the last call: rows released, and writes to silver that were refused. */
+void gate_entity_counts_take(struct gate *g, size_t entity, uint64_t *released, uint64_t *stale);
 
 #endif

@@ -114,6 +114,7 @@ struct gate {
     size_t *item_row;
     size_t n_items, items_size;
     struct gate_counts counts;
+    uint64_t *released, *stale; /* by entity */
 };
 
 /* Items of the step being built. row: its index, or SIZE_MAX. */

@@ -1,4 +1,4 @@
-/* Which step comes next. Every phase has a function that adds the step's items (none: the phase is passed over) and one
+/* gate_phase: which step comes next. Every phase has a function that adds the step's items (none: the phase is passed over) and one
  * that takes the answers. The order of the phases is that of gate.h; nothing else decides it. */
 #include <stdlib.h>
 #include <string.h>
@@ -57,6 +57,7 @@ static void after_upsert(struct gate *g)
             g->counts.duplicate += !yes;
         }
         g->counts.stale += !yes;
+        g->stale[r->entity] += !yes;
         exists_now(g, r->entity, r->key, !r->deleted); /* refused too: then something newer is there */
         if (r->deleted && g->cascades[r->entity])
             queue_push_key(&g->cascade, r->entity, r->key, yes);
@@ -86,6 +87,7 @@ static void after_unpark(struct gate *g)
         if (g->items[i].yes) {
             known_set_remove(g->maybe, r->entity, r->key);
             g->counts.released += r->found && r->state == ROW_WRITTEN && !r->deleted;
+            g->released[r->entity] += r->found && r->state == ROW_WRITTEN && !r->deleted;
         } else if (r->found && r->state == ROW_WRITTEN) {
             queue_push_key(&g->peek, r->entity, r->key, false); /* a newer version may have been parked meanwhile */
         }

@@ -71,6 +71,8 @@ static void make_metrics(struct merger *m)
         e->parked = metric_series(M_MERGE_OUTCOME, (const char *const[]){name, "parked"});
         e->duplicate = metric_series(M_MERGE_OUTCOME, (const char *const[]){name, "duplicate"});
         e->quarantined = metric_series(M_MERGE_OUTCOME, (const char *const[]){name, "quarantined"});
+        e->released = metric_series(M_MERGE_RELEASED, &name);
+        e->stale = metric_series(M_MERGE_STALE, &name);
         e->late = metric_series(M_MERGE_PARKED, (const char *const[]){name, "late"});
         e->orphan = metric_series(M_MERGE_PARKED, (const char *const[]){name, "orphan"});
     }

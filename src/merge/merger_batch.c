@@ -1,3 +1,4 @@
+/* merger_batch: what the merger does with one batch: bronze, decoding, the gate, quarantine, counting. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -216,7 +217,7 @@ static int run_gate(struct merger *m, void *arg, struct err *err)
 
 static void count_outcomes(struct merger *m)
 {
-    struct gate_counts counts = gate_counts_take(gate_driver_gate(m->driver));
+    struct gate *g = gate_driver_gate(m->driver);
 
     for (size_t i = 0; i < m->n_changes; i++) {
         struct entity_metrics *e = &m->metrics[m->changes[i].entity];
@@ -237,10 +238,13 @@ static void count_outcomes(struct merger *m)
             break;
         }
     }
-    if (counts.released)
-        metric_add(metric_series(M_MERGE_RELEASED, (const char *const[]){"all"}), (int64_t)counts.released);
-    if (counts.stale)
-        metric_add(metric_series(M_MERGE_STALE, (const char *const[]){"all"}), (int64_t)counts.stale);
+    for (size_t i = 0; i < m->options.contracts->n_entities; i++) {
+        uint64_t released, stale;
+
+        gate_entity_counts_take(g, i, &released, &stale);
+        metric_add(m->metrics[i].released, (int64_t)released);
+        metric_add(m->metrics[i].stale, (int64_t)stale);
+    }
 }
 
 static int merge_changes(struct merger *m, struct err *err)

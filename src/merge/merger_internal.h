@@ -35,7 +35,7 @@ struct partition {
 
 /* Counters of one entity. */
 struct entity_metrics {
-    struct metric *applied, *superseded, *parked, *duplicate, *quarantined, *late, *orphan;
+    struct metric *applied, *superseded, *parked, *duplicate, *quarantined, *late, *orphan, *released, *stale;
     int64_t late_now, orphan_now; /* counted by the sweep under way */
 };
 

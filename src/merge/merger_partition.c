@@ -1,3 +1,4 @@
+/* merger_partition: what the merger keeps of each partition it owns: position, epoch, bronze, and the commit. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +10,7 @@
 #include "merge/bronze_object.h"
 #include "merge/merger_internal.h"
 
-enum { MARK_INTERVAL_US = 1000000, TAIL_WAIT_MS = 5000 };
+enum { MARK_INTERVAL_US = 1000000, TAIL_WAIT_MS = 5000, COMMIT_TRIES = 10, COMMIT_PAUSE_MS = 200 };
 
 /* --- beginning --- */
 
@@ -85,24 +86,24 @@ static int is_new_life(struct merger *m, const struct partition_life *life, cons
     return 0;
 }
 
+/* A commit that the group refuses is no reason to stop: then the next start begins at the beginning again. */
 static int begin_new(struct merger *m, struct partition *p, int64_t low, struct err *err)
 {
     struct topic_partition at = {.topic = p->topic, .partition = p->partition, .offset = low};
 
-    if (consumer_commit(m->consumer, &at, 1, err) ||
-        topic_epochs_keep(m->epochs, p->topic, p->partition, p->epoch, low, 0, err))
-        return -1;
     p->committed = low;
+    if (!consumer_commit(m->consumer, &at, 1, err))
+        return topic_epochs_keep(m->epochs, p->topic, p->partition, p->epoch, low, 0, err);
+    if (err_class(err) != ERR_CLASS_RETRY)
+        return -1;
+    log_warn("merge", "The first offset of a topic could not be committed: %s", err->text);
+    err_clear(err);
     return 0;
 }
 
-struct beginning {
-    struct partition *partition;
-};
-
 static int find_begin(struct merger *m, void *arg, struct err *err)
 {
-    struct partition *p = ((struct beginning *)arg)->partition;
+    struct partition *p = arg;
     struct topic_partition committed = {.topic = p->topic, .partition = p->partition, .offset = -1};
     struct partition_life life;
     int64_t low;
@@ -151,14 +152,13 @@ int merger_assign(struct merger *m, struct err *err)
     m->partitions = xcalloc(n + 1, sizeof *m->partitions);
     for (size_t i = 0; i < n && !rc; i++) {
         struct partition *p = &m->partitions[i];
-        struct beginning b = {p};
 
         p->topic = consumer_topic(m->consumer, changed[i].topic);
         p->partition = changed[i].partition;
         p->entity = entity_of(m, p->topic);
         if (p->entity == NO_ENTITY && p->partition == 0)
             log_warn("merge", "Topic %s is in no contract: its records go to bronze alone.", p->topic);
-        rc = merger_patiently(m, "finding where a partition begins", find_begin, &b, err);
+        rc = merger_patiently(m, "finding where a partition begins", find_begin, p, err);
         if (rc)
             break;
         begin_partition(m, p);
@@ -267,13 +267,12 @@ static int64_t committable(const struct partition *p)
     return at <= p->through ? at : p->committed;
 }
 
-static int commit(struct merger *m, void *arg, struct err *err)
+static int commit(struct merger *m, struct err *err)
 {
     struct topic_partition *offsets = xcalloc(m->n_partitions + 1, sizeof *offsets);
     size_t n = 0;
     int rc = 0;
 
-    (void)arg;
     for (size_t i = 0; i < m->n_partitions; i++) {
         const struct partition *p = &m->partitions[i];
 
@@ -288,6 +287,25 @@ static int commit(struct merger *m, void *arg, struct err *err)
     for (size_t i = 0; i < m->n_partitions; i++)
         if (committable(&m->partitions[i]) > m->partitions[i].committed)
             m->partitions[i].committed = committable(&m->partitions[i]);
+    return 0;
+}
+
+/* The group may have given the partitions to others meanwhile, which only the next poll tells; so a refused commit must
+ * not be waited for. What is not committed is merged again, by whoever comes next. */
+static int try_commit(struct merger *m, int tries, struct err *err)
+{
+    while (commit(m, err)) {
+        if (err_class(err) != ERR_CLASS_RETRY)
+            return -1;
+        if (--tries == 0) {
+            log_warn("merge", "Offsets were not committed: %s", err->text);
+            metric_add(metric_series(M_ERRORS, (const char *const[]){"merge", "retry"}), 1);
+            err_clear(err);
+            return 0;
+        }
+        err_clear(err);
+        clock_sleep_ms(COMMIT_PAUSE_MS);
+    }
     return 0;
 }
 
@@ -318,7 +336,7 @@ int merger_flush(struct merger *m, bool flush, struct err *err)
             return -1;
     if (FAULT("merge.commit.before"))
         return err_set(err, ERR_KAFKA, "A test made the merger fail before a commit.");
-    if (merger_patiently(m, "committing offsets", commit, NULL, err))
+    if (try_commit(m, flush ? COMMIT_TRIES : 1, err))
         return -1;
     return merger_patiently(m, "keeping marks of the topics", keep_marks, &flush, err);
 }

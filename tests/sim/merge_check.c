@@ -122,7 +122,7 @@ static void check_live(struct world *w, const struct event *n, const struct fate
         world_violation(w, "M4: %s %zu must be visible", name, n->key);
 }
 
-static bool has_visible_child(const struct world *w, size_t entity, size_t key)
+bool world_has_held_child(const struct world *w, size_t entity, size_t key)
 {
     for (size_t e = 0; e < w->n_entities; e++)
         for (size_t k = 0; k < KEYS; k++)
@@ -140,7 +140,7 @@ static void check_dead(struct world *w, const struct event *n)
     const char *name = w->contracts->entities[n->entity].name;
 
     if (parked->there) {
-        if (parked->version != n->version || !has_visible_child(w, n->entity, n->key))
+        if (parked->version != n->version || !world_has_held_child(w, n->entity, n->key))
             world_violation(w, "M4: %s %zu is deleted, and parked without a reason", name, n->key);
     } else if (row->state != GATE_DELETED || row->version != n->version) {
         world_violation(w, "M4: %s %zu is deleted, and has no tombstone", name, n->key);

@@ -183,6 +183,7 @@ static void keep_late(struct sim *s, const struct gate_step *step, const struct 
 static void crash(struct sim *s, struct merger *m)
 {
     s->world.result->crashes++;
+    s->world.alone = false;
     world_tell(&s->world, "merger %zu crashes", (size_t)(m - s->mergers));
     s->faulty = true;
     if (m->busy)
@@ -346,7 +347,8 @@ static void find_children(struct sim *s, struct merger *m, const struct gate_ste
         struct err err = ERR_INIT;
         bool wanted = false;
 
-        for (size_t i = 0; (row->state == GATE_VISIBLE || (step->cascaded && row->cascaded)) && row->event && i < step->n; i++)
+        for (size_t i = 0;
+             (row->state == GATE_VISIBLE || (step->cascaded && row->cascaded)) && row->event && i < step->n; i++)
             wanted = wanted || (row->event->refs[step->relationship] >= 0 &&
                                 world_key(step->items[i].key) == (size_t)row->event->refs[step->relationship]);
         if (!wanted)
@@ -567,6 +569,7 @@ void merge_sim_run(uint64_t seed, enum sim_without without, struct sim_result *o
     s.world.n_entities = s.world.contracts->n_entities;
     s.n_mergers = 1 + sim_below(&random, MERGERS);
     s.faults = budget > 0;
+    s.world.alone = s.n_mergers == 1;
     world_make_history(&s.world);
     for (size_t i = 0; i < s.n_mergers; i++)
         start(&s, &s.mergers[i]);

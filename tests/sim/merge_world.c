@@ -156,8 +156,13 @@ void world_write(struct world *w, enum gate_step_kind kind, struct gate_item *it
     w->result->steps++;
     switch (kind) {
     case GATE_STEP_UPSERT:
-        item->yes = put(
-            w, row, (struct silver_row){item->deleted ? GATE_DELETED : GATE_VISIBLE, item->version, item->document, false});
+        if (item->deleted && w->alone && row->state == GATE_VISIBLE && row->version < item->version &&
+            world_has_held_child(w, item->entity, key))
+            world_violation(w, "%s %zu is deleted, though a visible child holds it",
+                            w->contracts->entities[item->entity].name, key);
+        item->yes =
+            put(w, row,
+                (struct silver_row){item->deleted ? GATE_DELETED : GATE_VISIBLE, item->version, item->document, false});
         break;
     case GATE_STEP_SHADOW:
         item->yes = withdraw && put(w, row, (struct silver_row){GATE_WAITING, item->version, NULL, false});

@@ -63,6 +63,7 @@ struct world {
     struct parked_row parked[ENTITIES][KEYS];
     struct object objects[OBJECTS];
     size_t n_objects;
+    bool alone; /* one merger that never crashed: nobody writes between its look and its write */
 };
 
 void world_violation(struct world *w, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -79,6 +80,7 @@ void world_look_up(const struct world *w, struct gate_item *item);
 size_t world_key(const char *text);
 /* NULL when there is none of that name. */
 struct object *world_object(struct world *w, size_t entity, size_t partition, int64_t first);
+bool world_has_held_child(const struct world *w, size_t entity, size_t key);
 void world_check_end(struct world *w);
 
 extern const char *const world_key_text[KEYS];
