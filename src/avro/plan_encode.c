@@ -1,3 +1,4 @@
+/* plan_encode: the hot half of plan.h: one row image to Avro bytes in one pass over its columns. */
 #include <inttypes.h>
 #include <string.h>
 

@@ -1,3 +1,4 @@
+/* schema_walk: the walk over a parsed Avro schema that skips or renders values whose shape only the writer knows. */
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>

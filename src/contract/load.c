@@ -1,4 +1,4 @@
-/* Reads files, gives findings, and drives odcs.c, reference.c and reference_graph.c. */
+/* load: reads files, gives findings, and drives odcs.c, reference.c and reference_graph.c. */
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>

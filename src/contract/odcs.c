@@ -1,4 +1,4 @@
-/* One ODCS document: version, servers, schema objects and properties. Source: odcs-json-schema-v3.1.0.json. */
+/* odcs: one ODCS document: version, servers, schema objects and properties. Source: odcs-json-schema-v3.1.0.json. */
 #include <stdlib.h>
 #include <string.h>
 

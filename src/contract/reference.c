@@ -1,4 +1,4 @@
-/* Relationships: from text to entities and columns. Source: ODCS v3.1 docs/references.md; the customProperties known,
+/* reference: relationships, from text to entities and columns. Source: ODCS v3.1 docs/references.md; the customProperties known,
  * onParentDelete and required are Pillion's (contracts/README.md). */
 #include <string.h>
 

@@ -1,3 +1,4 @@
+/* reference_graph: ranks of the entities, parents before children; a cycle shares one rank. */
 #include <stdlib.h>
 
 #include "base/mem.h"

@@ -1,3 +1,4 @@
+/* preflight_grants: the part of preflight.h about the privileges of the user. */
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>

@@ -1,3 +1,4 @@
+/* preflight_schema: the part of preflight.h about tables: keys, and foreign keys whose actions the log leaves out. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

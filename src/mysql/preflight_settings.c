@@ -1,3 +1,4 @@
+/* preflight_settings: the part of preflight.h about the server's variables. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -77,10 +78,10 @@ static void must_be(struct preflight_report *r, const struct variables *v, enum 
 
 static void check_retention(struct preflight_report *r, const struct variables *v)
 {
-    double seconds = v->known[EXPIRE_SECONDS] ? atof(v->value[EXPIRE_SECONDS]) : 0;
+    double seconds = v->known[EXPIRE_SECONDS] ? strtod(v->value[EXPIRE_SECONDS], NULL) : 0;
 
     if (seconds == 0 && v->known[EXPIRE_DAYS])
-        seconds = atof(v->value[EXPIRE_DAYS]) * 86400;
+        seconds = strtod(v->value[EXPIRE_DAYS], NULL) * 86400;
     if (v->known[AUTO_PURGE] && !on(v, AUTO_PURGE))
         seconds = 0;
     if (seconds > 0 && seconds < 86400)
@@ -92,7 +93,7 @@ static void check_retention(struct preflight_report *r, const struct variables *
         preflight_report(r, FINDING_OK, ERR_NONE, "", "logs are kept for %.1f days", seconds / 86400);
     else
         preflight_report(r, FINDING_OK, ERR_NONE, "", "logs are kept until somebody purges them");
-    if (v->known[TOTAL_SIZE] && atof(v->value[TOTAL_SIZE]) > 0)
+    if (v->known[TOTAL_SIZE] && strtod(v->value[TOTAL_SIZE], NULL) > 0)
         preflight_report(r, FINDING_WARN, ERR_NONE, "make sure that this is more than a day of changes",
                          "the server purges logs beyond max_binlog_total_size = %s bytes", v->value[TOTAL_SIZE]);
 }
@@ -100,7 +101,7 @@ static void check_retention(struct preflight_report *r, const struct variables *
 static int hours_row(void *arg, size_t n, const char *const v[], const size_t lengths[])
 {
     (void)lengths;
-    *(double *)arg = n && v[0] ? atof(v[0]) : -1;
+    *(double *)arg = n && v[0] ? strtod(v[0], NULL) : -1;
     return 1;
 }
 
