@@ -58,7 +58,7 @@ static struct connection_options account(const char *user)
                                        .password = "",
                                        .tls = TLS_PREFERRED,
                                        .connect_timeout_s = 10,
-                                       .read_timeout_s = 60};
+                                       .read_timeout_s = 900};
 }
 
 static struct connection *session(void)
@@ -145,11 +145,19 @@ static uint64_t make_history(struct connection *c, uint64_t rows, uint64_t big)
         (void)buf_putf(&b, "DELETE FROM bench_capture.rides WHERE id BETWEEN %" PRIu64 " AND %" PRIu64, i + 1, i + 50);
         sql(c, buf_cstr(&b));
     }
-    if (big) { /* one transaction, far larger than any buffer */
-        sql(c, "BEGIN");
-        for (uint64_t i = 0; i < big; i += 1000, id += 1000)
-            insert(c, &b, id, 1000);
-        sql(c, "COMMIT");
+    if (big) { /* one statement, one transaction, far larger than any buffer */
+        sql(c, "CREATE TABLE bench_capture.digits (d INT PRIMARY KEY)");
+        sql(c, "INSERT INTO bench_capture.digits VALUES (0),(1),(2),(3),(4),(5),(6),(7),(8),(9)");
+        buf_clear(&b);
+        (void)buf_putf(
+            &b,
+            "INSERT INTO bench_capture.rides SELECT 2000000000 + n, n, NULL, 1, 'Bahnhofstrasse 21', 'Airport', 1.5, "
+            "12.30, 'CHF', NOW(6), NULL, NULL FROM (SELECT a.d + 10*b.d + 100*c.d + 1000*e.d + 10000*f.d + "
+            "100000*g.d + 1000000*h.d AS n FROM bench_capture.digits a, bench_capture.digits b, bench_capture.digits "
+            "c, bench_capture.digits e, bench_capture.digits f, bench_capture.digits g, bench_capture.digits h) x "
+            "WHERE n < %" PRIu64,
+            big);
+        sql(c, buf_cstr(&b));
     }
     buf_release(&b);
     return inserts + singles + updates + deletes + big;
