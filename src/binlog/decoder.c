@@ -68,6 +68,8 @@ struct decoder *decoder_new(const struct decoder_options *options)
     position_init(&d->position);
     d->position.flavor = GTID_FILE;
     table_cache_init(&d->tables);
+    d->tables.wanted = d->options.wanted;
+    d->tables.wanted_arg = d->options.wanted_arg;
     payload_init(&d->payload);
     buf_init(&d->query, EVENT_BYTES_MAX);
     buf_init(&d->unpacked, EVENT_BYTES_MAX);
@@ -373,6 +375,8 @@ static int on_rows(struct decoder *d, const struct event *e, struct err *err)
         return err_set(err, cursor_ok(&c) ? ERR_MALFORMED : ERR_TRUNCATED,
                        "Rows of the table id %llu come without a table map; start between two transactions",
                        (unsigned long long)id);
+    if (t->opaque)
+        return 0;
     item = push(d, ITEM_ROWS, e);
     item->table = t;
     item->first_index = d->next_index;

@@ -70,6 +70,10 @@ struct decoder_options {
     /* The log holds XA transactions when they are prepared. false: ERR_UNSUPPORTED at their start; true: they are
      * published then, and an XA ROLLBACK is ERR_UNSUPPORTED. */
     bool xa_at_prepare;
+    /* Asked only about a table whose table map is not understood: false, and its rows are passed over, uncounted; true
+     * or NULL: the error stands. */
+    bool (*wanted)(void *arg, const char *database, const char *table);
+    void *wanted_arg;
 };
 
 struct decoder;

@@ -58,8 +58,30 @@ void table_cache_begin(struct table_cache *c)
 
 void table_cache_forget(struct table_cache *c)
 {
+    struct table_cache was = *c;
+
     table_cache_release(c);
     table_cache_init(c);
+    c->wanted = was.wanted;
+    c->wanted_arg = was.wanted_arg;
+}
+
+static int parse(const struct table_cache *c, struct table_map **out, struct cursor body, size_t id_width, bool mariadb,
+                 struct err *err)
+{
+    struct err nameless = ERR_INIT; /* the first error tells more */
+
+    if ((mariadb ? table_map_parse_mariadb(out, body, id_width, err) : table_map_parse(out, body, id_width, err)) == 0)
+        return 0;
+    if (!c->wanted || table_map_parse_names(out, body, id_width, &nameless))
+        return -1;
+    if (c->wanted(c->wanted_arg, (*out)->schema->database, (*out)->schema->table)) {
+        table_map_free(*out);
+        return -1;
+    }
+    if (err)
+        err_clear(err);
+    return 0;
 }
 
 const struct table_map *table_cache_put(struct table_cache *c, struct cursor body, size_t id_width, bool mariadb,
@@ -77,7 +99,7 @@ const struct table_map *table_cache_put(struct table_cache *c, struct cursor bod
             return slot->map;
         *first = true; /* the same id with another shape: as good as new */
     }
-    if (mariadb ? table_map_parse_mariadb(&map, body, id_width, err) : table_map_parse(&map, body, id_width, err))
+    if (parse(c, &map, body, id_width, mariadb, err))
         return NULL;
     if (slot->map) {
         table_map_free(slot->map);

@@ -26,6 +26,8 @@ struct table_cache {
     struct table_cache_slot *slots;
     size_t n, size; /* size is a power of two, at least twice n */
     uint64_t serial;
+    bool (*wanted)(void *arg, const char *database, const char *table); /* decoder.h; may be NULL */
+    void *wanted_arg;
 };
 
 void table_cache_init(struct table_cache *c);
@@ -34,7 +36,8 @@ void table_cache_release(struct table_cache *c);
 void table_cache_begin(struct table_cache *c);
 /* Drops all that is parsed. */
 void table_cache_forget(struct table_cache *c);
-/* A TABLE_MAP event. *first: it is new in this transaction. NULL with err. */
+/* A TABLE_MAP event. *first: it is new in this transaction. NULL with err. One that is not understood is opaque when
+ * its table is not wanted. */
 const struct table_map *table_cache_put(struct table_cache *c, struct cursor body, size_t id_width, bool mariadb,
                                         bool *first, struct err *err);
 /* The table map that the transaction sent for the id, or NULL. */

@@ -475,6 +475,12 @@ static int apply_dimensions(struct parse *p)
 }
 
 /* The event from the table id on. */
+static int parse_names(struct parse *p, struct cursor *c)
+{
+    cursor_skip(c, 2); /* flags */
+    return read_name(p, c, &p->schema->database, "database") || read_name(p, c, &p->schema->table, "table") ? -1 : 0;
+}
+
 static int parse_body(struct parse *p, struct cursor c)
 {
     struct table_schema *s = p->schema;
@@ -482,8 +488,7 @@ static int parse_body(struct parse *p, struct cursor c)
     struct cursor meta;
     uint64_t n;
 
-    cursor_skip(&c, 2); /* flags */
-    if (read_name(p, &c, &s->database, "database") || read_name(p, &c, &s->table, "table"))
+    if (parse_names(p, &c))
         return -1;
     n = cursor_lenenc(&c);
     if (!n || n > TABLE_SCHEMA_COLUMNS_MAX)
@@ -531,10 +536,12 @@ static uint64_t hash_body(const uint8_t *p, size_t len)
     return h ^ h >> 29;
 }
 
-static int parse(struct table_map **out, struct cursor body, size_t table_id_width, bool mariadb, struct err *err)
+enum shape { SHAPE_MYSQL, SHAPE_MARIADB, SHAPE_OPAQUE };
+
+static int parse(struct table_map **out, struct cursor body, size_t table_id_width, enum shape shape, struct err *err)
 {
     struct table_map *map = xcalloc(1, sizeof *map);
-    struct parse p = {.map = map, .mariadb = mariadb, .err = err};
+    struct parse p = {.map = map, .mariadb = shape == SHAPE_MARIADB, .err = err};
 
     *out = NULL;
     map->references = 1;
@@ -543,7 +550,8 @@ static int parse(struct table_map **out, struct cursor body, size_t table_id_wid
     map->body = xmemdup(body.p, map->body_len);
     map->table_id = cursor_le(&body, table_id_width);
     map->bytes_hash = hash_body(body.p, cursor_left(&body));
-    if (parse_body(&p, body)) {
+    map->opaque = shape == SHAPE_OPAQUE;
+    if (map->opaque ? parse_names(&p, &body) : parse_body(&p, body)) {
         table_map_free(map);
         return -1;
     }
@@ -553,12 +561,17 @@ static int parse(struct table_map **out, struct cursor body, size_t table_id_wid
 
 int table_map_parse(struct table_map **out, struct cursor body, size_t table_id_width, struct err *err)
 {
-    return parse(out, body, table_id_width, false, err);
+    return parse(out, body, table_id_width, SHAPE_MYSQL, err);
 }
 
 int table_map_parse_mariadb(struct table_map **out, struct cursor body, size_t table_id_width, struct err *err)
 {
-    return parse(out, body, table_id_width, true, err);
+    return parse(out, body, table_id_width, SHAPE_MARIADB, err);
+}
+
+int table_map_parse_names(struct table_map **out, struct cursor body, size_t table_id_width, struct err *err)
+{
+    return parse(out, body, table_id_width, SHAPE_OPAQUE, err);
 }
 
 struct table_map *table_map_keep(const struct table_map *t)

@@ -78,6 +78,7 @@ struct table_map {
     uint64_t bytes_hash; /* of the event's body after the table id: equal bytes mean equal columns */
     const uint8_t *body; /* the event's body, for comparison */
     size_t body_len;
+    bool opaque; /* only the names are known: no schema->columns, and rows cannot be walked */
     unsigned references;
 };
 
@@ -85,6 +86,8 @@ struct table_map {
 int table_map_parse(struct table_map **out, struct cursor body, size_t table_id_width, struct err *err);
 /* The same for the other vendor, who counts geometry columns among those that have a charset. */
 int table_map_parse_mariadb(struct table_map **out, struct cursor body, size_t table_id_width, struct err *err);
+/* The names alone, of a table map that is not understood beyond them. */
+int table_map_parse_names(struct table_map **out, struct cursor body, size_t table_id_width, struct err *err);
 /* Another holder of the same table map (a table_codec outlives the decoder's cache). Each calls table_map_free once.
  * All holders are in one thread. */
 struct table_map *table_map_keep(const struct table_map *t);

@@ -160,7 +160,6 @@ static int on_rows(struct stream *s, struct item *item, struct err *err)
     if (n) {
         transaction_feed_count(s->feed, table_route_name(route), n);
         ack_thread_sample(s->o.acks, s->publisher.tag);
-        s->publisher.all_records += n;
     }
     return 0;
 }
@@ -329,9 +328,22 @@ static int read_event(struct stream *s, const uint8_t *event, size_t len, struct
     }
 }
 
+/* The decoder asks about a table whose shape it does not understand. */
+static bool wanted(void *arg, const char *database, const char *table)
+{
+    struct stream *s = arg;
+
+    if (table_filter_takes(s->o.filter, database, table))
+        return true;
+    log_warn("capture", "the shape of table %s.%s is not understood; it is left out by the filter, so capture goes on",
+             database, table);
+    return false;
+}
+
 static int restart(struct stream *s, const struct position *at, struct err *err)
 {
-    struct decoder_options options = {.server_name = s->o.capture->prefix, .dml_statements_stop = true};
+    struct decoder_options options = {
+        .server_name = s->o.capture->prefix, .dml_statements_stop = true, .wanted = wanted, .wanted_arg = s};
 
     /* A second reading may have been lost earlier in the transaction than the first. */
     if (s->in_transaction && !s->pass_over && s->publisher.calls > s->publisher.resume) {

@@ -306,6 +306,52 @@ static void unknown_in_table_maps(void **state)
     stream_stop(&s);
 }
 
+static bool wants_e(void *arg, const char *database, const char *table)
+{
+    ++*(int *)arg;
+    assert_string_equal(table, "t");
+    return !strcmp(database, "e");
+}
+
+/* A table that nobody wants need not be understood; the others are numbered as if it was not there. */
+static void unknown_and_not_wanted(void **state)
+{
+    static const uint8_t tag[] = {5, 0, 0, 0, 0, 0, 1, 0, 1, 'd', 0, 1, 't', 0, 1, 3, 0, 1, 77, 1, 0x80};
+    static const uint8_t type[] = {6, 0, 0, 0, 0, 0, 1, 0, 1, 'e', 0, 1, 't', 0, 1, 200, 0, 1, 4, 2, 1, 'a'};
+    static const uint8_t name[] = {7, 0, 0, 0, 0, 0, 1, 0, 1, 'd', 0, 1, 0xff, 0, 1, 200, 0, 1, 4, 2, 1, 'a'};
+    static const uint8_t map[] = {8, 0, 0, 0, 0, 0, 1, 0, 1, 'd', 0, 1, 'u', 0, 1, 3, 0, 0, 4, 2, 1, 'a', 1, 1, 0};
+    static const uint8_t odd[] = {5, 0, 0, 0, 0, 0, 1, 0, 2, 0, 9, 9, 9, 7, 0, 0};
+    static const uint8_t rows[] = {8, 0, 0, 0, 0, 0, 1, 0, 2, 0, 1, 1, 0, 7, 0, 0, 0};
+    int asked = 0;
+    struct decoder_options o = {.wanted = wants_e, .wanted_arg = &asked};
+    struct stream s;
+
+    (void)state;
+    start(&s, &o);
+    for (uint64_t round = 0; round < 2; round++) {
+        assert_int_equal(gtid(&s, 1 + round), 0);
+        assert_int_equal(query(&s, "BEGIN"), 0);
+        assert_int_equal(feed(&s, EVENT_TABLE_MAP, 0, UINT32_MAX, tag, sizeof tag), 0);
+        assert_int_equal(s.err.code, ERR_NONE);
+        assert_int_equal(feed(&s, EVENT_TABLE_MAP, 0, UINT32_MAX, map, sizeof map), 0);
+        buf_clear(&s.out);
+        assert_int_equal(feed(&s, EVENT_WRITE_ROWS, 0, UINT32_MAX, odd, sizeof odd), 0);
+        GAVE(&s, "");
+        assert_int_equal(feed(&s, EVENT_WRITE_ROWS, 0, UINT32_MAX, rows, sizeof rows), 0);
+        GAVE(&s, "{\"item\": \"c\", \"table\": \"d.u\", \"index\": 0, \"after\": {\"a\": 7}}\n");
+        assert_int_equal(asked, 1);
+        if (round) {
+            assert_stops(&s, feed(&s, EVENT_TABLE_MAP, 0, UINT32_MAX, type, sizeof type), ERR_UNSUPPORTED,
+                         "type code 200");
+            assert_stops(&s, feed(&s, EVENT_TABLE_MAP, 0, UINT32_MAX, name, sizeof name), ERR_MALFORMED, "table name");
+        } else {
+            assert_int_equal(feed(&s, EVENT_XID, 0, UINT32_MAX, "12345678", 8), 0);
+        }
+    }
+    assert_int_equal(asked, 2);
+    stream_stop(&s);
+}
+
 /* d.t (a INT NOT NULL), id 5: rows keep their place in the transaction over events, tables and the caller's habits. */
 static void rows_are_numbered(void **state)
 {
@@ -367,6 +413,7 @@ int main(void)
         cmocka_unit_test(must_begin_with_the_format),
         cmocka_unit_test(needs_full_metadata),
         cmocka_unit_test(unknown_in_table_maps),
+        cmocka_unit_test(unknown_and_not_wanted),
         cmocka_unit_test(rows_are_numbered),
     };
 
