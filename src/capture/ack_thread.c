@@ -70,7 +70,7 @@ static void put_position(struct ack_thread *a)
     struct buf text;
 
     buf_init(&text, sizeof(a->position) - 1);
-    if (p->gtids && !gtid_set_empty(p->gtids)) {
+    if (p->flavor != GTID_FILE && p->gtids && !gtid_set_empty(p->gtids)) {
         (void)gtid_set_format(p->gtids, &text); /* cut when it is long: it is for people */
         snprintf(a->position, sizeof(a->position), "%.*s", (int)text.len, text.data ? (const char *)text.data : "");
     } else {

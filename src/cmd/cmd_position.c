@@ -113,6 +113,7 @@ static int change(struct checkpoint *c, const char *gtid, const char *at, struct
         gtid_set_clear(c->position.gtids);
     }
     c->position.commit_us = 0;
+    c->position.server_uuid[0] = 0; /* the place is on whatever server is configured, which may be another now */
     c->written_us = clock_wall_us();
     return 0;
 }

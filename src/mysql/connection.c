@@ -141,7 +141,7 @@ static int fact_row(void *arg, size_t n, const char *const v[], const size_t len
     else if (strcmp(v[0], "server_id") == 0)
         f->server_id = (uint32_t)strtoul(v[1], NULL, 10);
     else if (strcmp(v[0], "gtid_mode") == 0)
-        f->has_gtid = f->has_gtid || strcmp(v[1], "ON") == 0 || strcmp(v[1], "ON_PERMISSIVE") == 0;
+        f->has_gtid = f->has_gtid || strcmp(v[1], "ON") == 0; /* in other modes no dump by GTID set is served */
     else if (strcmp(v[0], "gtid_binlog_pos") == 0) {
         f->flavor = SERVER_MARIADB;
         f->has_gtid = true;

@@ -33,7 +33,7 @@ struct server_facts {
     char version[128];
     char uuid[37]; /* "" on MariaDB */
     uint32_t server_id;
-    bool has_gtid; /* MySQL: gtid_mode ON or ON_PERMISSIVE; MariaDB: always */
+    bool has_gtid; /* MySQL: gtid_mode is ON; MariaDB: always */
 };
 
 struct connection;

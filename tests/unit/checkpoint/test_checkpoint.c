@@ -53,6 +53,31 @@ static void there_and_back(void **state)
     buf_release(&out);
 }
 
+/* A log begun with GTIDs turned on, which are turned off now: its head tells a set, its transactions have none. */
+static void a_file_position_may_know_gtids(void **state)
+{
+    struct checkpoint c, d;
+    struct buf out;
+    struct err err = ERR_INIT;
+
+    (void)state;
+    checkpoint_init(&c);
+    checkpoint_init(&d);
+    buf_init(&out, CHECKPOINT_BYTES_MAX);
+    assert_int_equal(checkpoint_decode(&c, valid, strlen(valid), &err), 0);
+    c.position.flavor = GTID_FILE;
+    assert_int_equal(checkpoint_encode(&c, &out, &err), 0);
+    if (checkpoint_decode(&d, out.data, out.len, &err))
+        fail_msg("%s", err.text);
+    assert_int_equal(d.position.flavor, GTID_FILE);
+    assert_string_equal(d.position.file, "bin.000002");
+    assert_int_equal(d.position.offset, 4711);
+    assert_true(gtid_set_empty(d.position.gtids));
+    checkpoint_release(&c);
+    checkpoint_release(&d);
+    buf_release(&out);
+}
+
 static void mariadb_keeps_the_newest_of_each_domain(void **state)
 {
     struct checkpoint c, d;
@@ -154,6 +179,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(there_and_back),
+        cmocka_unit_test(a_file_position_may_know_gtids),
         cmocka_unit_test(mariadb_keeps_the_newest_of_each_domain),
         cmocka_unit_test(what_is_not_a_checkpoint_is_refused),
         cmocka_unit_test(a_cap_is_an_error_not_a_cut),
