@@ -22,6 +22,7 @@ static int wait_while_held(struct publisher *p, struct err *err)
 
 int publisher_send(struct publisher *p, const struct publication *r, struct err *err)
 {
+    p->left_out = true;
     if (p->calls < p->resume) {
         p->calls++;
         return 0;
@@ -39,6 +40,7 @@ int publisher_send(struct publisher *p, const struct publication *r, struct err 
     if (producer_send(p->producer, r->topic, r->partition, r->key, r->key_len, r->value, r->value_len, r->headers,
                       r->n_headers, p->tag, err))
         return -1;
+    p->left_out = false;
     p->calls++;
     p->sent++;
     p->bytes += r->key_len + r->value_len;

@@ -24,8 +24,9 @@ struct publisher {
     uint64_t calls;   /* records of it so far */
     uint64_t resume;  /* so many of them were sent before the connection was lost */
     uint64_t sent;    /* records of the tag handed to Kafka; the caller clears it when it has told the ack window */
-    uint64_t bytes, skipped; /* totals not yet in the metrics */
-    uint64_t all_records, all_bytes, all_skipped;
+    uint64_t bytes, skipped;                      /* totals not yet in the metrics */
+    bool left_out;                                /* the newest record was */
+    uint64_t all_records, all_bytes, all_skipped; /* row changes that left, bytes, records left out */
 };
 
 /* One record. place: its number within the transaction and partition, rising (table_record_place). */

@@ -227,9 +227,9 @@ static void put_identity(struct headers *h, const struct change_source *source, 
     h->list[h->n++] = (struct kafka_header){"pillion.id", h->identity, (size_t)n};
 }
 
-/* One record of a row, and its tombstone. other: the row's other record when its key changed. */
+/* One record of a row, and its tombstone. other: the row's other record when its key changed. ops: counts what left. */
 static int send_record(struct table_route *t, const struct change_source *source, const struct table_record *record,
-                       const struct table_record *other, uint64_t index, struct err *err)
+                       const struct table_record *other, uint64_t index, uint64_t ops[OPS], struct err *err)
 {
     const struct capture_options *o = t->routes->o.capture;
     struct publisher *p = t->routes->o.publisher;
@@ -254,6 +254,10 @@ static int send_record(struct table_route *t, const struct change_source *source
                                 : publisher_keyless_partition(p, t->topic, index);
     if (publisher_send(p, &out, err))
         return -1;
+    if (!p->left_out) {
+        p->all_records++;
+        ops[record->op == 'c' ? 0 : record->op == 'u' ? 1 : 2]++;
+    }
     if (record->op != 'd' || !record->key || o->tombstones != TOMBSTONES_ON)
         return 0;
     h.n = 0;
@@ -306,9 +310,8 @@ int table_route_rows(struct table_route *t, const struct change_source *source, 
         for (size_t i = 0; i < out.n; i++) {
             const struct table_record *r = &out.records[i];
 
-            if (send_record(t, source, r, out.key_changed ? &out.records[1 - i] : NULL, index, err))
+            if (send_record(t, source, r, out.key_changed ? &out.records[1 - i] : NULL, index, ops, err))
                 goto out;
-            ops[r->op == 'c' ? 0 : r->op == 'u' ? 1 : 2]++;
         }
     }
     rc = 0;
