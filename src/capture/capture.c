@@ -25,7 +25,7 @@ enum {
     LEASE_WAIT_MS = 30000,
     FIRST_CHECKPOINT_MS = 15000,
     FLUSH_MS = 30000,
-    FLUSH_AFTER_ERROR_MS = 5000,
+    FLUSH_AT_STOP_MS = 5000, /* a stop, or an error, is over within 10 s; what is missing is read again */
     BACKOFF_FIRST_MS = 100,
     BACKOFF_MAX_MS = 10000,
     MAX_TRANSACTIONS = 20000,
@@ -419,7 +419,7 @@ int capture_run(struct capture *c, struct err *err)
     rc = stream_all(c, err);
     enter(c, CAPTURE_STOPPED);
     /* After an error too: what was sent and acknowledged need not be read again. */
-    if (ack_thread_finish(c->acks, rc ? FLUSH_AFTER_ERROR_MS : FLUSH_MS, &last) && !rc) {
+    if (ack_thread_finish(c->acks, rc || stop_requested() ? FLUSH_AT_STOP_MS : FLUSH_MS, &last) && !rc) {
         *err = last;
         rc = -1;
     }
