@@ -262,6 +262,49 @@ static bool in_list(const struct word *w, const char *const list[])
     return false;
 }
 
+/* Past a text in single quotes whose first quote was read. */
+static void skip_text(struct cursor *c)
+{
+    for (; !cursor_done(c); c->p++) {
+        if (*c->p == '\\' && cursor_left(c) > 1)
+            c->p++;
+        else if (*c->p == '\'') /* a doubled one begins the next text */
+            break;
+    }
+    if (!cursor_done(c))
+        c->p++;
+}
+
+/* The rest of a CREATE TABLE: does it fill the table, too? Under binlog_format=ROW the server logs the columns and the
+ * rows instead. */
+static bool fills_table(struct cursor c)
+{
+    struct word w;
+
+    while (next_word(&c, &w)) {
+        if (!w.quoted && *w.p == '\'')
+            skip_text(&c);
+        else if (word_is(&w, "SELECT") || word_is(&w, "TABLE") ||
+                 (word_is(&w, "VALUES") && !accept(&c, "LESS") && !accept(&c, "IN"))) /* those are partitions */
+            return true;
+    }
+    return false;
+}
+
+/* MariaDB: SET STATEMENT variable = value, ... FOR statement. Stops before the statement. */
+static bool set_for(struct cursor *c)
+{
+    struct word w;
+
+    while (next_word(c, &w)) {
+        if (!w.quoted && *w.p == '\'')
+            skip_text(c);
+        else if (word_is(&w, "FOR"))
+            return true;
+    }
+    return false;
+}
+
 /* After CREATE, ALTER or DROP. */
 static enum statement_kind label_object(struct cursor *c, const struct word *verb, struct query_label *out)
 {
@@ -285,6 +328,8 @@ static enum statement_kind label_object(struct cursor *c, const struct word *ver
                 (void)accept(c, "EXISTS");
             }
             read_table(c, out);
+            if (word_is(verb, "CREATE") && fills_table(*c))
+                return STATEMENT_DML;
             return word_is(verb, "CREATE")  ? STATEMENT_CREATE_TABLE
                    : word_is(verb, "ALTER") ? STATEMENT_ALTER_TABLE
                                             : STATEMENT_DROP_TABLE;
@@ -310,8 +355,11 @@ void query_label(struct query_label *out, const uint8_t *sql, size_t len)
     do
         if (!next_word(&c, &w))
             return;
-    while (word_is(&w, "("));
-    if (in_list(&w, dml)) {
+    while (word_is(&w, "(") || (word_is(&w, "SET") && accept(&c, "STATEMENT") && set_for(&c)));
+    if (word_is(&w, "ANALYZE") && !accept(&c, "TABLE") && !accept(&c, "TABLES") && !accept(&c, "LOCAL") &&
+        !accept(&c, "NO_WRITE_TO_BINLOG")) /* MariaDB: runs the statement that follows */
+        out->kind = STATEMENT_DML;
+    else if (in_list(&w, dml)) {
         out->kind = STATEMENT_DML;
     } else if (in_list(&w, admin)) {
         out->kind = STATEMENT_ADMIN;
