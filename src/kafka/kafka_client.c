@@ -299,7 +299,7 @@ const char *kafka_error_remedy(rd_kafka_resp_err_t code)
     switch (code) {
     case RD_KAFKA_RESP_ERR__AUTHENTICATION:
     case RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED:
-        return " Check kafka.username, kafka.password and the SASL mechanism.";
+        return " Check kafka.sasl.username, kafka.sasl.password and kafka.sasl.mechanism.";
     case RD_KAFKA_RESP_ERR_UNSUPPORTED_SASL_MECHANISM:
         return " Choose a SASL mechanism that the broker offers.";
     case RD_KAFKA_RESP_ERR__SSL:
@@ -375,7 +375,7 @@ int kafka_handle_failed(struct kafka_handle *h, rd_kafka_resp_err_t code, const 
             return err_set(
                 err, ERR_KAFKA_CONFIG,
                 "%s: %s. librdkafka %s cannot use SCRAM with Kafka 4 (mended in 2.6.1): use a newer librdkafka or "
-                "PLAIN over TLS; with an older Kafka, check kafka.username and kafka.password.",
+                "PLAIN over TLS; with an older Kafka, check kafka.sasl.username and kafka.sasl.password.",
                 what, trouble, rd_kafka_version_str());
         return err_set(err, kafka_error_code(seen), "%s: %s.%s", what, trouble, kafka_error_remedy(seen));
     }

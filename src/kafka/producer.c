@@ -269,11 +269,11 @@ int producer_send(struct producer *p, struct producer_topic *t, int32_t partitio
     rd_kafka_resp_err_t code;
 
     if (key_len + value_len > p->record_max)
-        return err_set(
-            err, ERR_KAFKA_FATAL,
-            "A record of %zu bytes for topic %s is above this producer's limit of %zu; raise kafka.record_max here and "
-            "max.message.bytes of the topic.",
-            key_len + value_len, t->name, p->record_max);
+        return err_set(err, ERR_KAFKA_FATAL,
+                       "A record of %zu bytes for topic %s is above this producer's limit of %zu; raise "
+                       "events.max_record_bytes and "
+                       "max.message.bytes of the topic.",
+                       key_len + value_len, t->name, p->record_max);
     if (partition < 0 || partition >= t->partitions)
         return err_set(err, ERR_BUG, "Topic %s has no partition %d; please report it.", t->name, (int)partition);
     if (!has_room(p) && wait_for_room(p, err))

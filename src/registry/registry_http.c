@@ -220,7 +220,7 @@ static int curl_failed(struct http *h, CURLcode rc, struct err *err)
     if (rc == CURLE_PEER_FAILED_VERIFICATION || rc == CURLE_SSL_CACERT_BADFILE || rc == CURLE_SSL_CERTPROBLEM)
         return err_set(
             err, ERR_REGISTRY_CONFIG,
-            "The schema registry at %s is not trusted: %s. Set registry.tls_ca to the CA that signed its certificate.",
+            "The schema registry at %s is not trusted: %s. Set registry.tls.ca to the CA that signed its certificate.",
             h->base, why);
     if (passing_curl(rc))
         return err_set(err, ERR_REGISTRY,

@@ -206,7 +206,7 @@ static int request(struct s3_store *s, const char *method, const char *name, con
         return err_set(err, ERR_LIMIT, "An answer of S3 is larger than the %zu bytes that are read.", a->body->cap);
     if (rc == CURLE_PEER_FAILED_VERIFICATION || rc == CURLE_SSL_CACERT_BADFILE || rc == CURLE_URL_MALFORMAT)
         return err_set(err, ERR_STORE_CONFIG,
-                       "S3 at %s cannot be trusted or addressed: %s; check objects.endpoint and objects.ca.",
+                       "S3 at %s cannot be trusted or addressed: %s; check objects.endpoint and objects.tls.ca.",
                        s->address, why[0] ? why : curl_easy_strerror(rc));
     if (rc != CURLE_OK)
         return err_set(err, ERR_STORE, "S3 at %s cannot be reached: %s.", s->address,

@@ -154,7 +154,7 @@ static void secured_brokers_are_told_apart(void **state)
     assert_int_equal(admin_client_partitions(admin, "x", &n, &err), -1);
     print_message("wrong password: %s\n", err.text);
     assert_int_equal(err.code, ERR_KAFKA_CONFIG);
-    assert_non_null(strstr(err.text, "kafka.password"));
+    assert_non_null(strstr(err.text, "kafka.sasl.password"));
     assert_null(strstr(err.text, "wrong-pw-1"));
     admin_client_free(admin);
 
