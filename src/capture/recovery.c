@@ -314,6 +314,16 @@ static int64_t *copy_of(const int64_t *numbers, size_t n)
     return xmemdup(numbers, n * sizeof(*numbers));
 }
 
+static void forget_newest(struct recovery *r)
+{
+    struct known_topic *k = &r->known[--r->n_known];
+
+    published_forget(r->published, k->name);
+    free(k->name);
+    free(k->ends);
+    free(k->highs);
+}
+
 int recovery_topic(struct recovery *r, const char *topic, int partitions, int64_t **ends, int64_t **highs,
                    struct err *err)
 {
@@ -333,8 +343,10 @@ int recovery_topic(struct recovery *r, const char *topic, int partitions, int64_
         parts = xcalloc(k->n, sizeof(*parts));
         rc = compare(r, NULL, k, parts, &anew, err) || topic_tail_read(r->consumer, parts, k->n, take, r, err);
         free(parts);
-        if (rc)
+        if (rc) { /* tried again, all of it */
+            forget_newest(r);
             return -1;
+        }
     }
     *ends = copy_of(k->ends, k->n);
     *highs = copy_of(k->highs, k->n);

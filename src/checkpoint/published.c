@@ -110,6 +110,21 @@ int published_saw(struct published *p, const char *topic, int32_t partition, con
     return 0;
 }
 
+void published_forget(struct published *p, const char *topic)
+{
+    for (size_t i = 0; i < p->n_topics; i++) {
+        struct topic *t = &p->topics[i];
+
+        if (strcmp(t->name, topic) != 0)
+            continue;
+        for (size_t j = 0; j < t->n; j++) {
+            p->slots_left -= t->slots[j].left != 0;
+            gtid_set_free(t->slots[j].older);
+        }
+        t->n = 0;
+    }
+}
+
 bool published_has(struct published *p, const char *topic, int32_t partition, const struct gtid *gtid, uint64_t index)
 {
     struct slot *s = find(p, topic, partition);

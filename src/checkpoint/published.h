@@ -20,6 +20,8 @@ void published_free(struct published *p);
 /* Records of a partition in the order of their offsets. */
 int published_saw(struct published *p, const char *topic, int32_t partition, const struct gtid *gtid, uint64_t index,
                   struct err *err);
+/* The topic is read back again from its beginning. */
+void published_forget(struct published *p, const char *topic);
 /* Is the record (gtid, index) that is meant for this partition already there? */
 bool published_has(struct published *p, const char *topic, int32_t partition, const struct gtid *gtid, uint64_t index);
 /* The transaction that was asked about was read again to its end. */
