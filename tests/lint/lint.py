@@ -283,6 +283,22 @@ def check_options(tree):
                 tree.find(name, number, f"nothing uses {m.group(1)}; an option that is quietly ignored is a lie")
 
 
+def check_remedies(tree):
+    """An option that a sentence of the program names is there: a remedy with a wrong name helps nobody."""
+    names = set()
+    for name in tree.under("src/config/options.def", (".def",)):
+        names.update(re.findall(r'OPTION\(\w+, \w+,\s*"([^"]+)"', tree.read(name)))
+    sections = sorted({n.partition(".")[0] for n in names if "." in n})
+    for name in tree.under("src/", (".c",)) if sections else []:
+        text = without_comments(tree.read(name), strings=True)
+        for m in re.finditer(r'"(?:\\.|[^"\\\n])*"(?:\s*"(?:\\.|[^"\\\n])*")*', text):
+            sentence = re.sub(r'"\s*"', "", m.group(0)).strip('"')
+            for word in re.findall(rf"(?<![\w./<-])(?<!fault point )((?:{'|'.join(sections)})\.[a-z0-9_.]*[a-z0-9_])", sentence) if " " in sentence else []:
+                option = word[:-5] if word.endswith("_file") else word
+                if option not in names and not any(n.startswith(option + ".") for n in names):
+                    tree.find(name, text.count("\n", 0, m.start()) + 1, f"there is no option {word}")
+
+
 def check_metrics(tree):
     """Every metric is counted somewhere."""
     code = "".join(tree.read(n) for n in tree.under("src/", (".c",)))

@@ -29,7 +29,7 @@ GOOD = {
                          '#include "base/mem.h"\n\n#endif\n',
     "src/cmd/go.h": '/* go: goes. */\n#ifndef PILLION_CMD_GO_H\n#define PILLION_CMD_GO_H\n\n#include "mysql/x.h"\n\n#endif\n',
     "src/mysql/x.h": "/* x: x. */\n#ifndef PILLION_MYSQL_X_H\n#define PILLION_MYSQL_X_H\n\n#include <mysql.h>\n\n#endif\n",
-    "src/cmd/go.c": '/* go: goes. */\n#include "cmd/go.h"\n\nint go(struct o *o)\n{\n    return o->a_b + count(M_A);\n}\n',
+    "src/cmd/go.c": '/* go: goes. */\n#include "cmd/go.h"\n\nint go(struct o *o)\n{\n    fail("go on: "\n         "set a.b.");\n    return o->a_b + count(M_A);\n}\n',
     "tests/unit/base/test_mem.c": "/* test_mem: tests. */\nint x;\n",
 }
 
@@ -75,6 +75,7 @@ PLANTED = [
     ("sources", "src/base/y.def", "X(y)\n", "src/base/y.def:1: no file includes it"),
     ("options", "src/config/options.def", 'OPTION(INT, a_b, "a.b")\n\nOPTION(INT, a_c, "a.c")\n',
      "src/config/options.def:3: nothing uses a_c"),
+    ("remedies", "src/config/options.def", 'OPTION(INT, a_b, "a.b_d")\n', "src/cmd/go.c:6: there is no option a.b"),
     ("metrics", "src/base/metric.def", "METRIC(M_A, COUNTER)\nMETRIC(M_B, COUNTER)\n", "src/base/metric.def:2: nothing counts M_B"),
     ("links", "README.md", "\n[x](src/none.md) [y](http://example.com/)\n", "README.md:2: src/none.md is not there"),
     ("links", "src/README.md", "`base/mem.h` and `base/none.h`\n", "src/README.md:1: base/none.h is not there"),
