@@ -230,6 +230,7 @@ static void *run(void *arg)
     while (!a->abandoned) {
         if (turn(a, &err)) {
             fail(a, &err);
+            producer_fail(a->o.producer, &err); /* nobody makes room any more */
             interrupt(a);
             break;
         }

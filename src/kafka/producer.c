@@ -298,7 +298,7 @@ int producer_send(struct producer *p, struct producer_topic *t, int32_t partitio
 
 /* ---- acknowledgements ---- */
 
-static void fail(struct producer *p, const struct err *failure)
+void producer_fail(struct producer *p, const struct err *failure)
 {
     pthread_mutex_lock(&p->lock);
     if (!atomic_load(&p->failed)) {
@@ -329,7 +329,7 @@ static void note_failure(struct producer *p, const rd_kafka_message_t *m, const 
                         t->name, (int)m->partition);
     if (failure.code == ERR_KAFKA) /* without a time limit, what comes back will not pass by itself */
         failure.code = ERR_KAFKA_FATAL;
-    fail(p, &failure);
+    producer_fail(p, &failure);
 }
 
 static void lane_goes_on(struct producer *p, struct producer_topic *t, int32_t partition, size_t records)
@@ -343,7 +343,7 @@ static void lane_goes_on(struct producer *p, struct producer_topic *t, int32_t p
     if (code && !atomic_load(&p->failed)) {
         kafka_handle_failed(&p->handle, code, NULL, &failure, "Records for topic %s, partition %d, cannot be sent",
                             t->name, (int)partition);
-        fail(p, &failure);
+        producer_fail(p, &failure);
     }
 }
 
@@ -412,7 +412,7 @@ int producer_poll_acks(struct producer *p, struct ack *acks, int max, int timeou
 
                 kafka_handle_failed(&p->handle, RD_KAFKA_RESP_ERR__FATAL, NULL, &failure,
                                     "Kafka's producer cannot go on");
-                fail(p, &failure);
+                producer_fail(p, &failure);
             }
             break;
         default:

@@ -46,6 +46,33 @@ static void a_stop_does_not_wait_for_kafka(void **state)
     rig_release(&r);
 }
 
+/* Nobody takes reports any more then, so that a sender that waits for room would wait for ever. */
+static void a_failed_checkpoint_ends_a_full_queue(void **state)
+{
+    struct small_log l;
+    struct rig r;
+    struct err err = ERR_INIT;
+
+    (void)state;
+    rig_init(&r, "full");
+    small_log_start(&l);
+    small_log_random(&l, 2, 400);
+    small_log_save(&l, r.log);
+    r.options.producer.queue_records = 2;
+    fault_setup("checkpoint.after:2:err");
+    alarm(30);
+    assert_int_equal(rig_run(&r, &err), -1);
+    alarm(0);
+    assert_non_null(strstr(err.text, "checkpoint.after"));
+    fault_setup("");
+    r.options.producer.queue_records = 0;
+    rig_run_ok(&r);
+    rig_check_table(&r, &l, "users", 3);
+    rig_check_table(&r, &l, "rides", 3);
+    small_log_release(&l);
+    rig_release(&r);
+}
+
 static int stop_cluster(void **state)
 {
     (void)state;
@@ -57,6 +84,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_stop_does_not_wait_for_kafka),
+        cmocka_unit_test(a_failed_checkpoint_ends_a_full_queue),
     };
 
     return cmocka_run_group_tests(tests, NULL, stop_cluster);
