@@ -16,7 +16,8 @@ BUILD='build-essential cmake ninja-build pkg-config default-libmysqlclient-dev l
 # Oracle's client library, in sid only.  The two exclude each other: this role after `build` takes the other's place,
 # and `build` takes it back.
 MYSQLCLIENT='libmysqlclient-dev'
-RUNTIME='ca-certificates libmariadb3 librdkafka1 libmongoc2-2|libmongoc-1.0-0t64|libmongoc-1.0-0 libavro24|libavro23
+RUNTIME='ca-certificates libmariadb3 librdkafka1 libmongoc2-2|libmongoc-1.0-0t64|libmongoc-1.0-0
+  libbson2-2|libbson-1.0-0t64|libbson-1.0-0 libavro24|libavro23
   libcurl4t64|libcurl4 libssl3t64|libssl3 libyaml-0-2 libjansson4 libmicrohttpd12t64|libmicrohttpd12 libzstd1 zlib1g
   libdeflate0 libsqlite3-0'
 PYTHON='ca-certificates python3 python3-venv'
