@@ -217,7 +217,7 @@ static int ensure(struct merger *m, struct err *err)
 static int look(struct merger *m, void *arg, struct err *err)
 {
     (void)arg;
-    return merger_look_at_ends(m, err);
+    return merger_look_at_ends(m, err) || merger_order_reading(m, err) ? -1 : 0;
 }
 
 /* What is done between batches, each in its own time. */
@@ -269,6 +269,7 @@ static int take_notice(struct merger *m, enum consumer_notice notice, struct rec
 struct poll {
     struct record_batch *batch;
     enum consumer_notice notice;
+    bool failed;
 };
 
 static int poll_once(struct merger *m, void *arg, struct err *err)
@@ -277,8 +278,13 @@ static int poll_once(struct merger *m, void *arg, struct err *err)
     int wait = m->sweeping ? 0 : m->options.batch_wait_ms;
 
     p->batch = NULL;
-    return consumer_poll_batch(m->consumer, &p->batch, m->options.batch_records, wait > 200 ? 200 : wait, &p->notice,
-                               err);
+    if (p->failed && merger_read_again(m, err))
+        return -1;
+    p->failed = true; /* a poll that fails may have taken records with it */
+    if (consumer_poll_batch(m->consumer, &p->batch, m->options.batch_records, wait > 200 ? 200 : wait, &p->notice, err))
+        return -1;
+    p->failed = false;
+    return 0;
 }
 
 int merger_run(struct merger *m, struct err *err)

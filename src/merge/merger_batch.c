@@ -408,13 +408,20 @@ static int sweep(struct merger *m, void *arg, struct err *err)
 
 static void sweep_over(struct merger *m)
 {
+    int64_t pause;
+
     gate_sweep_complete(gate_driver_gate(m->driver));
     for (size_t i = 0; i < m->options.contracts->n_entities; i++) {
         metric_set(m->metrics[i].late, (double)m->metrics[i].late_now);
         metric_set(m->metrics[i].orphan, (double)m->metrics[i].orphan_now);
     }
     m->sweeping = false;
-    m->next_sweep_us = clock_mono_us() + (int64_t)m->options.sweep_interval_ms * 1000;
+    m->next_sweep_us = clock_mono_us();
+    /* Many parked rows make long sweeps, which must not take more than a tenth of the time. */
+    pause = (m->next_sweep_us - m->sweep_began_us) * 9;
+    if (pause < (int64_t)m->options.sweep_interval_ms * 1000)
+        pause = (int64_t)m->options.sweep_interval_ms * 1000;
+    m->next_sweep_us += pause;
 }
 
 int merger_sweep_page(struct merger *m, struct err *err)
@@ -427,6 +434,7 @@ int merger_sweep_page(struct merger *m, struct err *err)
         if (merger_patiently(m, "reading checkpoints", refresh_frontier, NULL, err))
             return -1;
         m->sweeping = true;
+        m->sweep_began_us = clock_mono_us();
         bson_reinit(&m->sweep_after);
         for (size_t i = 0; i < m->options.contracts->n_entities; i++)
             m->metrics[i].late_now = m->metrics[i].orphan_now = 0;

@@ -30,6 +30,7 @@ struct partition {
     int64_t mark_next;
     int64_t kept_us;   /* when the mark was last stored */
     int64_t object_us; /* when the oldest record that is in no object came */
+    bool paused;       /* its parents' partitions come first */
     struct metric *records, *lag;
 };
 
@@ -70,7 +71,7 @@ struct merger {
 
     bool sweeping;
     bson_t sweep_after;
-    int64_t next_sweep_us, next_look_us;
+    int64_t next_sweep_us, next_look_us, sweep_began_us;
     struct entity_metrics *metrics;
 
     atomic_bool ready, caught_up;
@@ -88,6 +89,11 @@ struct partition *merger_partition(struct merger *m, const struct record *r);
 int merger_flush(struct merger *m, bool flush, struct err *err);
 /* Asks for the ends of the partitions: backlog, lag, caught up. */
 int merger_look_at_ends(struct merger *m, struct err *err);
+
+/* Lets parents come first: see merger_partition.c. */
+int merger_order_reading(struct merger *m, struct err *err);
+/* After a poll that failed: reads on from where the gate is. */
+int merger_read_again(struct merger *m, struct err *err);
 
 /* merger_batch.c */
 int merger_take_batch(struct merger *m, const struct record_batch *batch, struct err *err);

@@ -369,3 +369,71 @@ int merger_look_at_ends(struct merger *m, struct err *err)
     atomic_store(&m->caught_up, done && !m->sweeping && m->next_sweep_us > 0);
     return 0;
 }
+
+/* --- reading order --- */
+
+/* A parent has so many records waiting here that its children would mostly have to be parked. */
+static bool parents_behind(const struct merger *m, const struct partition *p)
+{
+    const struct contract_set *s = m->options.contracts;
+    const struct entity *child = &s->entities[p->entity];
+    int64_t most = p->paused ? (int64_t)m->options.batch_records / 2 : (int64_t)m->options.batch_records * 2;
+
+    for (size_t i = 0; i < child->n_relationships; i++)
+        for (size_t k = 0; k < m->n_partitions; k++) {
+            const struct partition *parent = &m->partitions[k];
+
+            if (parent->entity == (int)child->relationships[i].parent &&
+                s->entities[parent->entity].rank < child->rank && parent->high - parent->through > most)
+                return true;
+        }
+    return false;
+}
+
+/* Parking a row costs three writes in place of one. So while a parent's partitions have a long way to go, the
+ * partitions of its children wait; when all keep up nothing waits. Only speed depends on this, and only what is owned
+ * here is looked at. */
+int merger_order_reading(struct merger *m, struct err *err)
+{
+    struct topic_partition *pause = xcalloc(2 * m->n_partitions + 1, sizeof *pause), *go_on = pause + m->n_partitions;
+    size_t n_pause = 0, n_go_on = 0;
+    int rc;
+
+    for (size_t i = 0; i < m->n_partitions; i++) {
+        struct partition *p = &m->partitions[i];
+        bool wait = p->entity != NO_ENTITY && parents_behind(m, p);
+        struct topic_partition at = {p->topic, p->partition, p->through};
+
+        if (wait && !p->paused)
+            pause[n_pause++] = at;
+        else if (!wait && p->paused)
+            go_on[n_go_on++] = at;
+    }
+    rc = consumer_pause_some(m->consumer, pause, n_pause, true, err);
+    if (!rc)
+        rc = consumer_pause_some(m->consumer, go_on, n_go_on, false, err);
+    for (size_t i = 0; i < m->n_partitions && !rc; i++) {
+        for (size_t k = 0; k < n_pause; k++)
+            m->partitions[i].paused |=
+                pause[k].topic == m->partitions[i].topic && pause[k].partition == m->partitions[i].partition;
+        for (size_t k = 0; k < n_go_on; k++)
+            m->partitions[i].paused &=
+                go_on[k].topic != m->partitions[i].topic || go_on[k].partition != m->partitions[i].partition;
+    }
+    free(pause);
+    return rc;
+}
+
+int merger_read_again(struct merger *m, struct err *err)
+{
+    struct topic_partition *all = xcalloc(m->n_partitions + 1, sizeof *all);
+    int rc;
+
+    for (size_t i = 0; i < m->n_partitions; i++) {
+        all[i] = (struct topic_partition){m->partitions[i].topic, m->partitions[i].partition, m->partitions[i].through};
+        m->partitions[i].paused = false;
+    }
+    rc = consumer_pause_some(m->consumer, all, m->n_partitions, false, err);
+    free(all);
+    return rc;
+}

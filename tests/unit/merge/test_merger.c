@@ -4,6 +4,7 @@
 #include "avro/object_file.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/metric.h"
 #include "base/stop.h"
 #include "kafka/admin_client.h"
 #include "merge/merger.h"
@@ -25,6 +26,7 @@ struct fixture {
     pthread_t thread;
     struct err err; /* of the merger */
     int rc;
+    double expected; /* records to be merged since the beginning */
 };
 
 static const struct kafka_options mock = {.brokers = "mock://"};
@@ -107,7 +109,7 @@ static void start(struct fixture *f, bool fresh)
     assert_int_equal(pthread_create(&f->thread, NULL, run, f), 0);
 }
 
-static void stop(struct fixture *f)
+static void merger_end(struct fixture *f)
 {
     stop_request();
     pthread_join(f->thread, NULL);
@@ -118,12 +120,22 @@ static void stop(struct fixture *f)
     f->merger = NULL;
 }
 
+static double merged(const struct fixture *f)
+{
+    char users[64], rides[64];
+    const char *labels[][1] = {{users}, {rides}};
+
+    snprintf(users, sizeof users, "%s.shop.users", f->prefix);
+    snprintf(rides, sizeof rides, "%s.shop.rides", f->prefix);
+    return metric_value(metric_series(M_MERGE_RECORDS, labels[0])) +
+           metric_value(metric_series(M_MERGE_RECORDS, labels[1]));
+}
+
 static void wait_caught_up(struct fixture *f)
 {
-    int64_t until = clock_mono_us() + 60000000;
+    int64_t until = clock_mono_us() + 120000000;
 
-    clock_sleep_ms(700); /* past the look at the ends before the newest records */
-    while (!merger_caught_up(f->merger)) {
+    while (merged(f) < f->expected || !merger_caught_up(f->merger)) {
         assert_true(clock_mono_us() < until);
         clock_sleep_ms(20);
     }
@@ -135,6 +147,7 @@ static void send(struct fixture *f, struct producer_topic *topic, int64_t id, co
     struct buf key;
 
     buf_init(&key, 64);
+    f->expected++;
     sample_key(&key, &f->ids, id);
     assert_int_equal(producer_send(f->producer, topic, (int32_t)(id % PARTITIONS), key.data, key.len,
                                    value ? value->data : NULL, value ? value->len : 0, NULL, 0, 1, &err),
@@ -192,9 +205,9 @@ static char *dump(struct fixture *f, const char *collection)
     struct buf b;
     char *text;
 
-    buf_init(&b, 1 << 20);
+    buf_init(&b, 16 << 20);
     assert_int_equal(document_store_open(&s, &o, &err), 0);
-    if (s->ops->scan(s, collection, NULL, 1000, append, &b, &err))
+    if (s->ops->scan(s, collection, NULL, 10000, append, &b, &err))
         fail_msg("%s", err.text);
     s->ops->free(s);
     text = xstrdup(buf_cstr(&b));
@@ -253,7 +266,7 @@ static void test_rides_wait_for_users(void **state)
     EXPECT(&f, "rides", 3, "\"_id\" : 2");
     EXPECT(&f, PARKED_COLLECTION, 0, "");
     EXPECT(&f, "_pillion_bronze", 8, "\"topic\" : \"wait.shop.rides\"", "\"value\" : null");
-    stop(&f);
+    merger_end(&f);
     end(&f);
 }
 
@@ -268,20 +281,58 @@ static void test_restart_and_new_epoch(void **state)
     send_user(&f, 2, "two", "c");
     acknowledged(&f);
     wait_caught_up(&f);
-    stop(&f);
+    merger_end(&f);
     start(&f, false);
     send_user(&f, 1, "uno", "u");
     acknowledged(&f);
     wait_caught_up(&f);
-    stop(&f);
+    merger_end(&f);
     EXPECT(&f, "users", 2, "\"uno\"", "\"two\"", "\"epoch\" : 1");
     EXPECT(&f, "_pillion_bronze", 3, "again.shop.users/1/1/00000000000000000001");
+    f.expected *= 2;
     start(&f, true); /* as after the mock cluster ended: all comes again, and is newer */
     wait_caught_up(&f);
-    stop(&f);
+    merger_end(&f);
     EXPECT(&f, "users", 2, "\"epoch\" : 2");
     EXPECT(&f, "_pillion_bronze", 6, "again.shop.users/2/1/00000000000000000001");
     EXPECT(&f, "_pillion_topics", 6, "\"again.shop.users\", \"epoch\" : 2");
+    end(&f);
+}
+
+/* When both have much to catch up with, users are read first, so that hardly a ride has to be parked. */
+static void test_parents_first(void **state)
+{
+    static const char *const labels[] = {"rides", "parked"};
+    struct metric *parked = metric_series(M_MERGE_OUTCOME, labels);
+    double before = metric_value(parked);
+    struct fixture f;
+    char *text;
+    size_t lines = 0;
+
+    (void)state;
+    begin(&f, "order");
+    for (int i = 0; i < 3000; i++) {
+        send_ride(&f, i, i % 2000, -1, "c");
+        if (i % 500 == 0)
+            acknowledged(&f);
+    }
+    for (int i = 0; i < 2000; i++) {
+        send_user(&f, i, "x", "c");
+        if (i % 500 == 0)
+            acknowledged(&f);
+    }
+    acknowledged(&f);
+    start(&f, false);
+    wait_caught_up(&f);
+    merger_end(&f);
+    text = dump(&f, "rides");
+    for (const char *p = text; *p; p++)
+        lines += *p == '\n';
+    free(text);
+    assert_int_equal(lines, 3000);
+    EXPECT(&f, PARKED_COLLECTION, 0, "");
+    if (metric_value(parked) - before > 600)
+        fail_msg("%.0f rides were parked", metric_value(parked) - before);
     end(&f);
 }
 
@@ -307,14 +358,15 @@ static void test_poison(void **state)
     EXPECT(&f, "_pillion_quarantine", 4, "wire format", "required by the contract", "TRUNCATE");
     EXPECT(&f, "users", 1, "fine");
     EXPECT(&f, "rides", 0, "");
-    stop(&f);
+    merger_end(&f);
     end(&f);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_rides_wait_for_users),
-                                       cmocka_unit_test(test_restart_and_new_epoch), cmocka_unit_test(test_poison)};
+                                       cmocka_unit_test(test_restart_and_new_epoch),
+                                       cmocka_unit_test(test_parents_first), cmocka_unit_test(test_poison)};
     int rc = cmocka_run_group_tests(tests, NULL, NULL);
 
     kafka_mock_stop();
