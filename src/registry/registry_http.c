@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/stop.h"
@@ -27,6 +28,7 @@ struct http {
     int timeout_ms, retries;
     struct buf answer;
     long status;
+    int64_t begun; /* the request under way */
     char problem[CURL_ERROR_SIZE];
 };
 
@@ -122,6 +124,16 @@ int registry_http_open(void **context, const struct registry_options *options, s
 
 /* ---- one exchange ---- */
 
+/* curl asks at least once a second. A request under way may be answered in a moment; a slow one must not hold up a
+ * stop. */
+static int give_up(void *arg, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
+{
+    const struct http *h = arg;
+
+    (void)a, (void)b, (void)c, (void)d;
+    return stop_requested() && clock_mono_us() - h->begun > 1000000;
+}
+
 static void prepare(struct http *h, const char *method, const char *url, const char *body)
 {
     CURL *c = h->curl;
@@ -139,6 +151,10 @@ static void prepare(struct http *h, const char *method, const char *url, const c
     curl_easy_setopt(c, CURLOPT_USERAGENT, "pillion/" PILLION_VERSION);
     curl_easy_setopt(c, CURLOPT_TIMEOUT_MS, (long)h->timeout_ms);
     curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS, (long)h->timeout_ms);
+    h->begun = clock_mono_us();
+    curl_easy_setopt(c, CURLOPT_NOPROGRESS, 0L);
+    curl_easy_setopt(c, CURLOPT_XFERINFOFUNCTION, give_up);
+    curl_easy_setopt(c, CURLOPT_XFERINFODATA, h);
     curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 0L);
     curl_easy_setopt(c, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
     if (h->tls_ca)
@@ -217,6 +233,8 @@ static int curl_failed(struct http *h, CURLcode rc, struct err *err)
         return err_set(err, ERR_REGISTRY_CONFIG,
                        "The answer from %s is longer than %d bytes, so this is no schema registry; check registry.url.",
                        h->base, REGISTRY_TEXT_MAX);
+    if (rc == CURLE_ABORTED_BY_CALLBACK)
+        return err_set(err, ERR_STOPPED, "Stopped while the schema registry at %s was slow to answer.", h->base);
     if (rc == CURLE_PEER_FAILED_VERIFICATION || rc == CURLE_SSL_CACERT_BADFILE || rc == CURLE_SSL_CERTPROBLEM)
         return err_set(
             err, ERR_REGISTRY_CONFIG,

@@ -18,6 +18,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/stop.h"
 #include "registry/registry.h"
 
 #define assert_ok(call, err)                                                                                           \
@@ -327,6 +328,28 @@ static void nonsense_is_no_registry(void **state)
     registry_close(r);
 }
 
+static void a_stop_does_not_wait_for_a_slow_registry(void **state)
+{
+    START(s, {200, NULL, "[]", 4500, 0});
+    struct registry_options o = {.timeout_ms = 20000, .retries = 3};
+    struct registry *r;
+    struct err err = ERR_INIT;
+    int64_t begun = clock_mono_us();
+    char url[100];
+
+    (void)state;
+    snprintf(url, sizeof(url), "http://127.0.0.1:%d", s.port);
+    o.url = url;
+    assert_ok(registry_open(&r, &o, &err), err);
+    stop_request();
+    assert_int_equal(registry_ping(r, &err), -1);
+    stop_reset();
+    assert_int_equal(err.code, ERR_STOPPED);
+    assert_in_range(clock_mono_us() - begun, 0, 4000000);
+    finish(&s);
+    registry_close(r);
+}
+
 static void a_slow_registry_is_not_waited_for(void **state)
 {
     START(s, {200, NULL, "[]", 1500, 0});
@@ -593,6 +616,7 @@ int main(void)
         cmocka_unit_test(wrong_credentials_are_told_without_them),
         cmocka_unit_test(redirects_stay_at_home),
         cmocka_unit_test(nonsense_is_no_registry),
+        cmocka_unit_test(a_stop_does_not_wait_for_a_slow_registry),
         cmocka_unit_test(a_slow_registry_is_not_waited_for),
         cmocka_unit_test(a_level_is_set_on_new_subjects_only),
         cmocka_unit_test(compatibility_is_answered),
