@@ -56,8 +56,8 @@ int producer_send(struct producer *p, struct producer_topic *t, int32_t partitio
                   uint64_t tag, struct err *err);
 /* Waits up to timeout_ms for reports and gives up to max of them: the number, or -1 when a record failed for good. */
 int producer_poll_acks(struct producer *p, struct ack *acks, int max, int timeout_ms, struct err *err);
-/* Any thread: nothing more is sent, and a sender that waits for room gets this error. For a caller that gives up polling
- * acks. */
+/* Any thread: nothing more is sent, and a sender that waits for room gets this error. For a caller that gives up
+ * polling acks. */
 void producer_fail(struct producer *p, const struct err *failure);
 size_t producer_in_flight(struct producer *p);
 double producer_queue_fill(struct producer *p);

@@ -135,8 +135,8 @@ static int from_position(struct start_plan *plan, struct connection *c, const st
                          struct server_log *log, struct position *at, struct err *err)
 {
     const struct position *p = start->position;
-    /* A log that was begun with GTIDs turned on names them in its head after they were turned off; the transactions that
-     * follow have none, so the place in the file is the one to go by. */
+    /* A log that was begun with GTIDs turned on names them in its head after they were turned off; the transactions
+     * that follow have none, so the place in the file is the one to go by. */
     bool have_gtids = p && p->flavor != GTID_FILE && p->gtids && !gtid_set_empty(p->gtids);
     bool by_file =
         p && p->file[0] &&
