@@ -1,5 +1,5 @@
-/* reference: relationships, from text to entities and columns. Source: ODCS v3.1 docs/references.md; the customProperties known,
- * onParentDelete and required are Pillion's (contracts/README.md). */
+/* reference: relationships, from text to entities and columns. Source: ODCS v3.1 docs/references.md; the
+ * customProperties known, onParentDelete and required are Pillion's (contracts/README.md). */
 #include <string.h>
 
 #include "base/buf.h"

@@ -80,5 +80,9 @@ int consumer_assign(struct consumer *c, const struct topic_partition *parts, siz
 int consumer_watermarks(struct consumer *c, const char *topic, int32_t partition, int64_t *low, int64_t *high,
                         struct err *err);
 int consumer_pause(struct consumer *c, bool paused, struct err *err); /* all partitions */
+/* Some of the assigned partitions, so that others come first. Going on begins at the offsets given, whatever was
+ * fetched before; records that were under way when a partition was paused may still come. */
+int consumer_pause_some(struct consumer *c, const struct topic_partition *parts, size_t n, bool paused,
+                        struct err *err);
 
 #endif

@@ -1,4 +1,5 @@
-/* gate_cascade: children of deleted parents: HOLD keeps the delete waiting while there are some, CASCADE deletes them too.
+/* gate_cascade: children of deleted parents: HOLD keeps the delete waiting while there are some, CASCADE deletes them
+ * too.
  *
  * A cascade goes down level by level. A child that cascades further is found again when it was cascaded already, since
  * whoever did that may have died before he went on below it; `visited` ends cycles. */

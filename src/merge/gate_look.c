@@ -1,5 +1,5 @@
-/* gate_look: what silver says of a key: LOOKUP of the parents, the re-check after PARK, the look at cascading parents after
- * UPSERT, and whether a parent is deleted that a cascade begins at. */
+/* gate_look: what silver says of a key: LOOKUP of the parents, the re-check after PARK, the look at cascading parents
+ * after UPSERT, and whether a parent is deleted that a cascade begins at. */
 #include <stdlib.h>
 #include <string.h>
 

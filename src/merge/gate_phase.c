@@ -1,5 +1,5 @@
-/* gate_phase: which step comes next. Every phase has a function that adds the step's items (none: the phase is passed over) and one
- * that takes the answers. The order of the phases is that of gate.h; nothing else decides it. */
+/* gate_phase: which step comes next. Every phase has a function that adds the step's items (none: the phase is passed
+ * over) and one that takes the answers. The order of the phases is that of gate.h; nothing else decides it. */
 #include <stdlib.h>
 #include <string.h>
 

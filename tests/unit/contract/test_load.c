@@ -185,7 +185,7 @@ static void test_findings(void **state)
                  "        relationships: [{to: users.id, customProperties: [{property: known, value: maybe}]}]\n",
             "must be ever, current", 11);
     refused(HEAD "schema:\n" USERS "  - name: a\n    properties:\n      - name: id\n        relationships: [{to: "
-                                   "'https://e.com/a.yaml#users.id'}]\n",
+                 "'https://e.com/a.yaml#users.id'}]\n",
             "not fetched", 11);
     refused(HEAD "schema:\n" USERS
                  "  - name: a\n    properties:\n      - name: id\n        relationships: [{to: id}]\n",
