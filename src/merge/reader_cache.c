@@ -137,6 +137,14 @@ static struct record_key_reader *make_key(struct reader_cache *c, uint32_t id, s
             if (!strcmp(key_field_name(reader, f), e->key[i]))
                 k->key[i] = (int)f;
     }
+    for (size_t f = 0; f < n; f++) {
+        bool known = false;
+
+        for (size_t i = 0; i < k->n_key; i++)
+            known = known || k->key[i] == (int)f;
+        if (!known)
+            k->foreign = key_field_name(reader, f);
+    }
     return k;
 }
 

@@ -32,6 +32,7 @@ struct record_key_reader {
     struct field_value *fields;
     int *key; /* field of each key column of the contract; without a key there: 0, 1, 2 ... */
     size_t n_key;
+    const char *foreign; /* a field that is no key column of the contract, or NULL */
 };
 
 struct reader_cache;

@@ -138,9 +138,20 @@ static int read_key_record(struct row_decoder *d, size_t entity, const struct re
     uint32_t id;
 
     if (!record->key)
-        return 0;
-    if (wire(record->key, record->key_len, "key", &id, &rest, err) ||
-        reader_cache_key(d->readers, id, entity, &k, err) || key_read(k->reader, rest, k->fields, err))
+        return err_set(err, ERR_SCHEMA,
+                       "The record has none, so changes of one row may be in several partitions; give the table a "
+                       "primary key or set the key of the contract %s in events.keys before the table is captured.",
+                       p->entity->name);
+    if (wire(record->key, record->key_len, "key", &id, &rest, err) || reader_cache_key(d->readers, id, entity, &k, err))
+        return -1;
+    /* Order is kept per record key: records of one row under several keys may come in any order. */
+    if (k->foreign)
+        return err_set(err, ERR_SCHEMA,
+                       "The record's key has the column %s, which is not in the key of the contract %s, so changes of "
+                       "one row may be in several partitions; add it to the contract's key, or set the contract's key "
+                       "in events.keys before the table is captured.",
+                       k->foreign, p->entity->name);
+    if (key_read(k->reader, rest, k->fields, err))
         return -1;
     if (k->n_key > KEY_COLUMNS_MAX)
         return err_set(err, ERR_LIMIT, "The key has more than %d columns.", KEY_COLUMNS_MAX);
@@ -159,11 +170,6 @@ static int read_key(struct row_decoder *d, size_t entity, const struct record *r
 
     if (read_key_record(d, entity, record, p, err))
         return err_prefix(err, "key");
-    if (!p->n_key && p->entity->n_key <= KEY_COLUMNS_MAX) {
-        p->n_key = p->entity->n_key;
-        for (size_t i = 0; i < p->n_key; i++)
-            p->names[i] = p->entity->key[i];
-    }
     for (size_t i = 0; i < p->n_key; i++)
         if (!p->key[i] && p->has_image && i < p->entity->n_key && p->value->key[i] != NO_COLUMN)
             p->key[i] = &p->value->fields[p->value->key[i]];

@@ -1,10 +1,12 @@
 /* row_decoder: from a Kafka record to a change for the gate: key, references, and the silver document.
  *
- * The key comes from the record's key; columns that are not there come from the row. Null value: a tombstone record,
- * taken for a delete (it mostly follows one; after compaction it may stand alone). Writers: Pillion in both profiles,
- * Debezium; Confluent's wire format. Errors that are for the quarantine: ERR_SCHEMA, ERR_MALFORMED, ERR_TRUNCATED,
- * ERR_VALUE, ERR_LIMIT, ERR_UNSUPPORTED; of class RETRY: the registry's, to be tried again. Ownership: rows are heap
- * objects of the caller (row_free). Thread: one owner. */
+ * The key comes from the record's key; columns that are not there come from the row. A record without a key, or
+ * with columns in it beyond the contract's key, is ERR_SCHEMA: Kafka keeps order per record key, so the order of such a
+ * row's changes is lost (MariaDB's system-versioned tables have their row_end in the key). Null value: a tombstone
+ * record, taken for a delete (it mostly follows one; after compaction it may stand alone). Writers: Pillion in both
+ * profiles, Debezium; Confluent's wire format. Errors that are for the quarantine: ERR_SCHEMA, ERR_MALFORMED,
+ * ERR_TRUNCATED, ERR_VALUE, ERR_LIMIT, ERR_UNSUPPORTED; of class RETRY: the registry's, to be tried again. Ownership:
+ * rows are heap objects of the caller (row_free). Thread: one owner. */
 #ifndef PILLION_MERGE_ROW_DECODER_H
 #define PILLION_MERGE_ROW_DECODER_H
 
