@@ -20,6 +20,7 @@ struct table {
     char *database;
     char *name;
     bool has_key;
+    bool versioned; /* MariaDB WITH SYSTEM VERSIONING */
 };
 
 struct table_list {
@@ -39,7 +40,8 @@ static int table_row(void *arg, size_t n, const char *const v[], const size_t le
         l->size = l->size ? 2 * l->size : 64;
         l->tables = xreallocarray(l->tables, l->size, sizeof *l->tables);
     }
-    l->tables[l->n++] = (struct table){xstrdup(v[0]), xstrdup(v[1]), v[2] && strcmp(v[2], "0") != 0};
+    l->tables[l->n++] = (struct table){xstrdup(v[0]), xstrdup(v[1]), v[2] && strcmp(v[2], "0") != 0,
+                                       n > 3 && v[3] && strcmp(v[3], "SYSTEM VERSIONED") == 0};
     return 0;
 }
 
@@ -59,9 +61,19 @@ static void check_keys(struct preflight_report *r, const struct table_list *l)
     for (size_t i = 0; i < l->n; i++) {
         const struct table *t = &l->tables[i];
 
+        if (t->versioned) {
+            snprintf(remedy, sizeof remedy,
+                     "leave %.100s.%.100s out by source.exclude_tables, or put its row end column into its contract's "
+                     "key, so that silver has the history too",
+                     t->database, t->name);
+            preflight_report(r, FINDING_WARN, ERR_NONE, remedy,
+                             "table %s.%s is system-versioned: its former rows are in the log as rows of their own, "
+                             "with the end of their validity in the key",
+                             t->database, t->name);
+        }
         if (t->has_key)
             continue;
-        snprintf(remedy, sizeof remedy, "add a primary key to %.100s.%.100s, or name key columns in its contract",
+        snprintf(remedy, sizeof remedy, "add a primary key to %.100s.%.100s, or name its key columns in events.keys",
                  t->database, t->name);
         preflight_report(r, FINDING_WARN, ERR_NONE, remedy,
                          "table %s.%s has no primary key, so its changes have no key in Kafka", t->database, t->name);
@@ -208,7 +220,7 @@ int preflight_schema(struct preflight_report *r, struct err *err)
         connection_query(r->connection,
                          "SELECT t.TABLE_SCHEMA, t.TABLE_NAME, (SELECT COUNT(*) FROM information_schema.COLUMNS c "
                          "WHERE c.TABLE_SCHEMA = "
-                         "t.TABLE_SCHEMA AND c.TABLE_NAME = t.TABLE_NAME AND c.COLUMN_KEY = 'PRI') FROM "
+                         "t.TABLE_SCHEMA AND c.TABLE_NAME = t.TABLE_NAME AND c.COLUMN_KEY = 'PRI'), t.TABLE_TYPE FROM "
                          "information_schema.TABLES t WHERE "
                          "t.TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED') AND t.TABLE_SCHEMA " NOT_SYSTEM,
                          table_row, &list, err))
