@@ -10,10 +10,10 @@ MICRO = datetime.timedelta(microseconds=1)
 
 
 class Column:
-    """values: SQL literals, one a row; kind: how it is spelled; only: the server that has it."""
+    """values: SQL literals, one a row; kind: how it is spelled; sql: how to SELECT it, where the kind does not say."""
 
-    def __init__(self, name, ddl, kind, *values, only=None, fsp=0):
-        self.name, self.ddl, self.kind, self.values, self.only, self.fsp = name, ddl, kind, values, only, fsp
+    def __init__(self, name, ddl, kind, *values, fsp=0, sql=None):
+        self.name, self.ddl, self.kind, self.values, self.fsp, self.sql = name, ddl, kind, values, fsp, sql
 
 
 def text(s):
@@ -85,6 +85,10 @@ def columns(source):
         Column("j_many", "JSON", "json", "'{" + ",".join(f'"k{i}": {i * 1000003}' for i in range(300)) + "}'", "'\"text\"'", "'null'"),
         Column("gen", "INT AS (i8 + 1) STORED", "int"),
         Column("gen_v", "INT AS (i8 * 2) VIRTUAL", "int"),
+        Column("unseen", "INT INVISIBLE DEFAULT 5", "int", "DEFAULT", "6", "7"),
+        Column("point", "POINT", "geometry", "ST_GeomFromText('POINT(1 -2.5)')", "ST_GeomFromText('POINT(0 0)')", "ST_GeomFromText('POINT(1e300 0)')"),
+        Column("shape", "GEOMETRY", "geometry", "ST_GeomFromText('POLYGON((0 0,1 0,1 1,0 0))')", "ST_GeomFromText('LINESTRING(0 0,1 1)')",
+               "ST_GeomFromText('POINT(13 52)', 4326)"),
         Column("words", "VARCHAR(20) NOT NULL DEFAULT 'kept'", "text", "DEFAULT", text("set"), "DEFAULT"),
     ]
     if source == "mysql":
@@ -92,6 +96,13 @@ def columns(source):
                        "JSON_ARRAY(CAST('10:11:12' AS TIME(6)), CAST('2026-01-02' AS DATE))", "JSON_ARRAY(1e300, 1.0)"),
                 Column("vec", "VECTOR(3)", "vector", "STRING_TO_VECTOR('[1,-2.5,0.25]')", "STRING_TO_VECTOR('[0,0,0]')",
                        "STRING_TO_VECTOR('[1e30,1e-30,1]')")]
+    else:
+        out += [Column("packed", "VARCHAR(300) COMPRESSED", "text", "REPEAT('é', 300)", "''", "'short'"),
+                Column("b_packed", "BLOB COMPRESSED", "bytes", "REPEAT(x'ab', 60000)", "''", "x'00'"),
+                # the stream does not tell these from BINARY
+                Column("uu", "UUID", "bytes", "'123e4567-e89b-12d3-a456-426655440000'", "'00000000-0000-0000-0000-000000000000'",
+                       "'ffffffff-ffff-ffff-ffff-ffffffffffff'", sql="HEX(CAST(uu AS BINARY(16)))"),
+                Column("ip6", "INET6", "bytes", "'::1'", "'ffff::'", "'::ffff:1.2.3.4'", sql="HEX(CAST(ip6 AS BINARY(16)))")]
     return out
 
 
@@ -115,9 +126,11 @@ def select(table, cols):
     """A SELECT that gives text for each column; read() turns a row of it into spellings."""
     def one(c):
         n = f"`{c.name}`"
+        if c.sql:
+            return c.sql
         if c.kind in ("text", "json"):
             return f"HEX(CONVERT({n} USING utf8mb4))"
-        if c.kind in ("bytes", "vector", "bit"):
+        if c.kind in ("bytes", "vector", "bit", "geometry"):
             return f"HEX({n})"
         if c.kind == "float":
             return f"{n}*1e0"
@@ -151,7 +164,7 @@ def read(c, v):
         return struct.unpack("<f", struct.pack("<f", float(v)))[0] if c.ddl == "FLOAT" else float(v)
     if c.kind == "bit":
         return int(v or "0", 16)
-    if c.kind == "bytes":
+    if c.kind in ("bytes", "geometry"):
         return v.lower()
     if c.kind in ("text", "json"):
         return bytes.fromhex(v).decode("utf-8")
@@ -178,6 +191,8 @@ def event(c, v, profile):
         return int.from_bytes(v, "big" if profile == "native" else "little")
     if c.kind == "bytes":
         return v.hex()
+    if c.kind == "geometry":  # the server's own form is SRID and WKB
+        return v.hex() if profile == "native" else struct.pack("<I", v["srid"] or 0).hex() + v["wkb"].hex()
     if c.kind == "datetime" and profile == "debezium" and c.fsp <= 3:
         return v * 1000
     if c.kind == "timestamp" and profile == "debezium":
@@ -196,7 +211,7 @@ def document(c, v):
         return _number(v.to_decimal() if hasattr(v, "to_decimal") else int(v) if isinstance(v, bool) else v)
     if c.kind == "bit":
         return int(v) if isinstance(v, bool) else int.from_bytes(v, "big")
-    if c.kind == "bytes":
+    if c.kind in ("bytes", "geometry"):
         return bytes(v).hex()
     if c.kind == "date":
         return (v.replace(tzinfo=None) - EPOCH).days

@@ -184,6 +184,8 @@ def types(s):
                 have = e
             if s.profile == "debezium" and c.kind == "bit" and isinstance(d.get(c.name), bytes):
                 have = int.from_bytes(d[c.name], "little")
+            if s.profile == "debezium" and c.kind == "geometry" and have:
+                have, expect = isinstance(d[c.name], (str, dict)), True  # the record as text
             s.ok(f"types: silver {key} {c.name} {c.ddl:.40}", have == expect, f"have {have!r:.200}, SELECT has {expect!r:.200}")
 
 
@@ -357,6 +359,26 @@ def big(s):
 
 
 @story
+def order(s):
+    """Rows whose order Kafka would not keep for silver do not get there: no key in the records, or another than the contract's."""
+    versioned = s.source == "mariadb"  # the history of a row has the key (id, row_end)
+    s.sql("CREATE TABLE loose (id INT NOT NULL, n INT)", "INSERT INTO loose VALUES (1,1)", "UPDATE loose SET n=2",
+          f"CREATE TABLE past (id INT, n INT, PRIMARY KEY (id{'' if versioned else ', n'})){' WITH SYSTEM VERSIONING' if versioned else ''}",
+          "INSERT INTO past VALUES (1,1)", "UPDATE past SET n=2")
+    s.contract("loose", ["id", "n"], ["id"])
+    s.contract("past", ["id", "n"], ["id"])
+    yield
+    if versioned:
+        s.same("order: a system-versioned table's history has keys of its own", len({json.dumps(k) for _, k, *_ in s.records("past")}), 2)
+        p = subprocess.run([PILLION, "check", "-c", s.rig.config, "--only", "source"], capture_output=True, text=True, check=False)
+        s.ok("order: check tells of the system-versioned table", f"{s.db}.past is system-versioned" in p.stdout, p.stdout + p.stderr)
+    yield
+    s.same("order: silver", (list(s.documents("loose")), list(s.documents("past"))), ([], []))
+    why = json.dumps(list(stores.open_silver(s.rig.silver, s.rig.database).documents("_pillion_quarantine")), default=str)
+    s.ok("order: quarantined with the remedy", "events.keys" in why and "has the column" in why and "has none" in why, why[:600])
+
+
+@story
 def compatibility(s):
     s.sql("CREATE TABLE compat (id INT PRIMARY KEY, x INT NOT NULL)", "INSERT INTO compat VALUES (1,1)")
     flags = (f"--source.tables={s.db}\\.compat", "--source.start=gtid:" + s.gtid_start, "--registry.compatibility=BACKWARD")
@@ -412,13 +434,16 @@ def merged(s, tables):
     end = time.monotonic() + 120
     while True:
         state = s.rig.status("merge")
-        if state and state["merge"]["caught_up"] and all(s.documents(t) for t in tables):
+        if state and state["merge"]["caught_up"] and all(s.documents(t) for t in tables if t not in ("loose", "past")):
             break
         s.rig.must_live("merge")
         if time.monotonic() > end:
             raise SystemExit(f"the merger did not catch up: {state}\n{s.rig.tail('merge')}")
         time.sleep(0.3)
     s.rig.stop("merge")
+
+
+NATIVE = [rotation, compatibility, starts]  # the profile makes no difference to these
 
 
 def run(source, profile, wanted):
@@ -432,7 +457,7 @@ def run(source, profile, wanted):
         s.rig.wait_ready(["capture"])
         told = []
         for f in STORIES:
-            if wanted and f.__name__ not in wanted:
+            if wanted and f.__name__ not in wanted or f in NATIVE and profile != "native":
                 continue
             begun = time.monotonic()
             t = f(s)
