@@ -1,9 +1,9 @@
 /* client_library: the one file that knows the difference between Oracle's libmysqlclient and MariaDB's Connector/C.
  *
- * What differs: the names of TLS options and what they do when the server has no TLS, the fetch of a server's RSA key, which
- * authentication plugins may run, and how the binlog dump is asked for (mysql_binlog_open against the raw command). Sources:
- * MySQL "C API Binary Log Function Reference", "Replication Protocol" (COM_BINLOG_DUMP, COM_BINLOG_DUMP_GTID, COM_REGISTER_SLAVE);
- * Connector/C 3.3 mysql.h, ma_pvio.h. Thread: as its MYSQL. */
+ * What differs: the names of TLS options and what they do when the server has no TLS, the fetch of a server's RSA key,
+ * which authentication plugins may run, and how the binlog dump is asked for (mysql_binlog_open against the raw
+ * command). Sources: MySQL "C API Binary Log Function Reference", "Replication Protocol" (COM_BINLOG_DUMP,
+ * COM_BINLOG_DUMP_GTID, COM_REGISTER_SLAVE); Connector/C 3.3 mysql.h, ma_pvio.h. Thread: as its MYSQL. */
 #ifndef PILLION_MYSQL_CLIENT_LIBRARY_H
 #define PILLION_MYSQL_CLIENT_LIBRARY_H
 
@@ -13,7 +13,8 @@
 
 struct client_stream; /* what the library keeps for a dump */
 
-/* TLS, authentication plugins, no LOCAL INFILE; before mysql_real_connect. encrypt: for TLS_PREFERRED, whether to try TLS. */
+/* TLS, authentication plugins, no LOCAL INFILE; before mysql_real_connect. encrypt: for TLS_PREFERRED, whether to try
+ * TLS. */
 int client_library_secure(MYSQL *m, const struct connection_options *o, bool encrypt, struct err *err);
 /* TLS_PREFERRED needs two tries, with TLS and without. */
 bool client_library_falls_back(void);

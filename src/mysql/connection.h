@@ -1,9 +1,10 @@
 /* connection: one session with the source server: login, TLS, plain queries, and the binlog stream.
  *
- * mysql/ is the only folder with <mysql.h>; what differs between Oracle's libmysqlclient and MariaDB's Connector/C stays in
- * client_library.c. The session sets names utf8mb4, time_zone '+00:00', never LOCAL INFILE, never cleartext passwords without
- * verified TLS. Thread: one owner; connection_interrupt may be called from another thread to end a blocking read.
- * Errors: ERR_MYSQL_CONNECT, _AUTH, _GRANT, _QUERY, _SERVER_ID, ERR_POSITION_PURGED, each with the remedy; never a password. */
+ * mysql/ is the only folder with <mysql.h>; what differs between Oracle's libmysqlclient and MariaDB's Connector/C
+ * stays in client_library.c. The session sets names utf8mb4, time_zone '+00:00', never LOCAL INFILE, never cleartext
+ * passwords without verified TLS. Thread: one owner; connection_interrupt may be called from another thread to end a
+ * blocking read. Errors: ERR_MYSQL_CONNECT, _AUTH, _GRANT, _QUERY, _SERVER_ID, ERR_POSITION_PURGED, each with the
+ * remedy; never a password. */
 #ifndef PILLION_MYSQL_CONNECTION_H
 #define PILLION_MYSQL_CONNECTION_H
 
@@ -43,8 +44,8 @@ void connection_close(struct connection *c);
 const struct server_facts *connection_facts(const struct connection *c);
 void connection_interrupt(struct connection *c);
 
-/* Runs a statement; for each row calls fn with n columns (NULL for SQL NULL). fn may be NULL. fn returns 0 to go on. Rows are not
- * collected: they are read while fn runs, so fn must not use the connection. */
+/* Runs a statement; for each row calls fn with n columns (NULL for SQL NULL). fn may be NULL. fn returns 0 to go on.
+ * Rows are not collected: they are read while fn runs, so fn must not use the connection. */
 typedef int row_fn(void *arg, size_t n, const char *const values[], const size_t lengths[]);
 int connection_query(struct connection *c, const char *sql, row_fn *fn, void *arg, struct err *err);
 /* The first column of the first row, or "" when there is none. */
@@ -67,11 +68,11 @@ struct dump_request {
     bool by_gtid;            /* MySQL: gtid_set; MariaDB: @slave_connect_state was set before */
     const uint8_t *gtid_set; /* MySQL's binary form */
     size_t gtid_set_len;
-    bool annotate;        /* MariaDB: send Annotate_rows events, too */
-    bool until_now;       /* end at the newest event instead of waiting */
-    const char *label;    /* shown as host in SHOW REPLICAS */
-    unsigned first_ms;    /* how long the first event may take: the server looks for the place */
-    unsigned silence_ms;  /* afterwards: a connection silent for so long is dead */
+    bool annotate;       /* MariaDB: send Annotate_rows events, too */
+    bool until_now;      /* end at the newest event instead of waiting */
+    const char *label;   /* shown as host in SHOW REPLICAS */
+    unsigned first_ms;   /* how long the first event may take: the server looks for the place */
+    unsigned silence_ms; /* afterwards: a connection silent for so long is dead */
 };
 int connection_dump(struct connection *c, const struct dump_request *request, struct err *err);
 /* 1 and an event, 0 at the end (until_now), -1. The bytes are valid until the next fetch. */

@@ -1,7 +1,7 @@
 /* file_chain: binlog files one after the other, as a server would stream them.
  *
- * Before each file it gives an artificial ROTATE event with the file's name, as a server does, so that a decoder knows where it is
- * even when a file ends without saying what follows (a crash, or files that were copied by hand).
+ * Before each file it gives an artificial ROTATE event with the file's name, as a server does, so that a decoder knows
+ * where it is even when a file ends without saying what follows (a crash, or files that were copied by hand).
  * Ownership: copies the paths. Thread: one owner. Errors: as binlog/file.h, prefixed with the path. */
 #ifndef PILLION_MYSQL_FILE_CHAIN_H
 #define PILLION_MYSQL_FILE_CHAIN_H

@@ -1,9 +1,10 @@
 /* gtid_scan: which GTIDs come before a place that is named by file and offset.
  *
- * A start by file and offset on a server with GTIDs needs the set before the place, else the position that capture stores would
- * lack it. The file is read from its beginning to the place, headers and GTID events only; the same walk proves that the place
- * lies between two transactions. MariaDB computes the set itself (BINLOG_GTID_POS). Thread: the connection's owner.
- * Errors: ERR_POSITION_FOREIGN when the place is not between two transactions, and those of connection.h. */
+ * A start by file and offset on a server with GTIDs needs the set before the place, else the position that capture
+ * stores would lack it. The file is read from its beginning to the place, headers and GTID events only; the same walk
+ * proves that the place lies between two transactions. MariaDB computes the set itself (BINLOG_GTID_POS). Thread: the
+ * connection's owner. Errors: ERR_POSITION_FOREIGN when the place is not between two transactions, and those of
+ * connection.h. */
 #ifndef PILLION_MYSQL_GTID_SCAN_H
 #define PILLION_MYSQL_GTID_SCAN_H
 

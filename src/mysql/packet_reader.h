@@ -1,11 +1,12 @@
 /* packet_reader: MySQL protocol packets from a socket, in large reads and without copies.
  *
- * The client libraries read a packet by two small reads and copy it; a binlog stream is millions of packets, so once the dump
- * command is sent and the connection is not encrypted, this reads the socket instead. It knows packets (3 bytes length, 1 byte
- * sequence number, continuation after 2^24-1 bytes: MySQL internals "MySQL Packets") and nothing of what is in them.
- * Ownership: borrows the socket, owns its buffer; a packet is valid until the next packet_reader_next. Limits: EVENT_BYTES_MAX a
- * packet; the buffer shrinks again after a large one. Thread: one owner; another thread may shutdown(2) the socket to end a wait.
- * Errors: ERR_MYSQL_CONNECT (closed, silent too long, bytes lost), ERR_LIMIT. */
+ * The client libraries read a packet by two small reads and copy it; a binlog stream is millions of packets, so once
+ * the dump command is sent and the connection is not encrypted, this reads the socket instead. It knows packets (3
+ * bytes length, 1 byte sequence number, continuation after 2^24-1 bytes: MySQL internals "MySQL Packets") and nothing
+ * of what is in them. Ownership: borrows the socket, owns its buffer; a packet is valid until the next
+ * packet_reader_next. Limits: EVENT_BYTES_MAX a packet; the buffer shrinks again after a large one. Thread: one owner;
+ * another thread may shutdown(2) the socket to end a wait. Errors: ERR_MYSQL_CONNECT (closed, silent too long, bytes
+ * lost), ERR_LIMIT. */
 #ifndef PILLION_MYSQL_PACKET_READER_H
 #define PILLION_MYSQL_PACKET_READER_H
 

@@ -14,8 +14,8 @@ struct preflight_report {
     char user[300]; /* 'cdc'@'%', for GRANT statements */
 };
 
-void preflight_report(struct preflight_report *r, enum finding_level level, enum err_code code, const char *remedy, const char *what,
-                      ...) __attribute__((format(printf, 5, 6)));
+void preflight_report(struct preflight_report *r, enum finding_level level, enum err_code code, const char *remedy,
+                      const char *what, ...) __attribute__((format(printf, 5, 6)));
 
 /* The parts: each -1 only when the server could not be asked. */
 int preflight_settings(struct preflight_report *r, struct err *err);
