@@ -131,6 +131,8 @@ static int configure(rd_kafka_conf_t *conf, const struct consumer_options *o, st
         kafka_conf_set(conf, err, "topic.metadata.refresh.interval.ms", "5000") ||
         kafka_conf_set(conf, err, "queued.max.messages.kbytes", "%zu", ahead / 1024 ? ahead / 1024 : 1) ||
         kafka_conf_set(conf, err, "fetch.max.bytes", "%zu", part) ||
+        /* A fetch that finds nothing holds up what is assigned or sought after it: capture's start waits for that. */
+        kafka_conf_set(conf, err, "fetch.wait.max.ms", "%d", o->group ? 100 : 10) ||
         kafka_conf_set(conf, err, "fetch.error.backoff.ms", "100"))
         return -1;
     if (rd_kafka_version() >= 0x02020000 && kafka_conf_set(conf, err, "fetch.queue.backoff.ms", "20"))
@@ -536,5 +538,33 @@ int consumer_pause(struct consumer *c, bool paused, struct err *err)
         rd_kafka_topic_partition_list_destroy(list);
     if (code)
         return kafka_handle_failed(&c->handle, code, NULL, err, "Reading cannot be %s", paused ? "paused" : "resumed");
+    return 0;
+}
+
+int consumer_pause_some(struct consumer *c, const struct topic_partition *parts, size_t n, bool paused, struct err *err)
+{
+    rd_kafka_topic_partition_list_t *list;
+    rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_NO_ERROR;
+    rd_kafka_error_t *error = NULL;
+
+    if (!n)
+        return 0;
+    list = list_of(parts, n);
+    if (paused)
+        code = rd_kafka_pause_partitions(c->handle.rk, list);
+    else
+        error = rd_kafka_seek_partitions(c->handle.rk, list, REQUEST_MS);
+    if (error) {
+        code = rd_kafka_error_code(error);
+        rd_kafka_error_destroy(error);
+    }
+    for (int i = 0; !code && i < list->cnt; i++)
+        code = list->elems[i].err;
+    if (!code && !paused)
+        code = rd_kafka_resume_partitions(c->handle.rk, list);
+    rd_kafka_topic_partition_list_destroy(list);
+    if (code)
+        return kafka_handle_failed(&c->handle, code, NULL, err, "Reading of partitions cannot be %s",
+                                   paused ? "paused" : "resumed");
     return 0;
 }
