@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "checkpoint/checkpoint.h"
+#include "kafka/admin_client.h"
 
 enum { CAPTURES_MAX = 256, BATCH = 1000, POLL_MS = 200, POLLS_MAX = 50 };
 
@@ -20,6 +21,7 @@ struct frontier {
     const char *group;
     char *topic;
     struct consumer *reader, *asker; /* of the checkpoint topic; of the group's offsets */
+    struct admin_client *admin;      /* until the checkpoint topic is there */
     int64_t next;
     struct checkpoint *checkpoints; /* the newest of each capture */
     size_t n_checkpoints;
@@ -52,6 +54,7 @@ void frontier_free(struct frontier *f)
         return;
     consumer_free(f->reader);
     consumer_free(f->asker);
+    admin_client_free(f->admin);
     for (size_t i = 0; i < f->n_checkpoints; i++)
         checkpoint_release(&f->checkpoints[i]);
     free(f->checkpoints);
@@ -100,12 +103,33 @@ static int open_clients(struct frontier *f, struct err *err)
     return !f->asker && consumer_new(&f->asker, &options, err) ? -1 : 0;
 }
 
+/* Is there a checkpoint topic? Asking a topic that is not there for its ends is an error, as it must be elsewhere. */
+static int find_topic(struct frontier *f, bool *found, struct err *err)
+{
+    int partitions = 1;
+
+    if (f->next == 0 && ((!f->admin && admin_client_new(&f->admin, &f->kafka, err)) ||
+                         admin_client_partitions(f->admin, f->topic, &partitions, err)))
+        return -1;
+    *found = partitions > 0;
+    if (*found) {
+        admin_client_free(f->admin);
+        f->admin = NULL;
+    }
+    return 0;
+}
+
 /* All checkpoints up to the end that the topic has now. */
 static int read_checkpoints(struct frontier *f, struct err *err)
 {
     struct topic_partition at = {.topic = f->topic, .partition = 0, .offset = f->next};
     int64_t low, high;
+    bool found;
 
+    if (find_topic(f, &found, err))
+        return -1;
+    if (!found)
+        return 0;
     if (consumer_watermarks(f->reader, f->topic, 0, &low, &high, err))
         return -1;
     if (high < f->next) /* made anew */
