@@ -25,7 +25,7 @@
 #include "capture/capture.h"
 #include "kafka/consumer.h"
 
-enum { RATE = 200, ROWS_A_TXN = 5, STATEMENT_ROWS = 100, SAMPLES_MAX = 200000 };
+enum { RATE = 200, ROWS_A_TXN = 5, STATEMENT_ROWS = 100, SAMPLES_MAX = 200000, LINGER_MS = 2 /* the default */ };
 
 static char prefix[64];
 static const char *server;
@@ -178,7 +178,7 @@ static void options(struct capture_options *o, bool until)
     o->include = include;
     o->n_include = 1;
     o->producer.kafka.brokers = need("KAFKA_BOOTSTRAP");
-    o->producer.linger_ms = getenv("BENCH_LINGER_MS") ? atoi(getenv("BENCH_LINGER_MS")) : until ? 5 : 0;
+    o->producer.linger_ms = getenv("BENCH_LINGER_MS") ? atoi(getenv("BENCH_LINGER_MS")) : LINGER_MS;
     o->producer.compression = getenv("BENCH_COMPRESSION");
     o->producer.queue_bytes = getenv("BENCH_QUEUE_MB") ? (size_t)atoi(getenv("BENCH_QUEUE_MB")) << 20 : 16u << 20;
     o->registry.url = need("REGISTRY_URL");
