@@ -3,7 +3,8 @@
  * Loop: poll a batch; bronze takes every record; records are decoded and given to the gate; the gate's steps are
  * carried out on the document store; due bronze objects are written; offsets are committed at bronze boundaries whose
  * records are all through the gate. The checkpoint topic is read too: it gives the frontier by which a parked row is
- * told late or orphan (M7), and the epochs. A record that breaks a rule (undecodable, missing key, required reference
+ * told late or orphan (M7), and the epochs. A TRUNCATE is carried out between what came before it in the batch and what
+ * comes behind (truncate.h). A record that breaks a rule (undecodable, missing key, required reference
  * NULL) is quarantined with its reason and counted, or stops the merger, by policy. Merge never includes mysql/,
  * binlog/, capture/. Thread: its own (merger_run blocks until stop or error); counters by metric. Errors: RETRY classes
  * are retried inside with a growing delay; others end the run. */

@@ -1,4 +1,4 @@
-/* merger_batch: what the merger does with one batch: bronze, decoding, the gate, quarantine, counting. */
+/* merger_batch: what the merger does with one batch: bronze, decoding, the gate, TRUNCATE, quarantine, counting. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "merge/bronze_object.h"
 #include "merge/merger_internal.h"
+#include "merge/truncate.h"
 
 void merger_batch_clear(struct merger *m)
 {
@@ -160,37 +161,6 @@ static int decode(struct merger *m, void *arg, struct err *err)
     return row_decode(m->decoder, (size_t)d->partition->entity, d->record, d->partition->epoch, &d->row, err);
 }
 
-static int take_change(struct merger *m, struct partition *p, const struct record *r, struct err *err)
-{
-    struct decoding d = {.partition = p, .record = r};
-    struct gate_change *c = &m->changes[m->n_changes];
-
-    if (merger_patiently(m, "reading a schema", decode, &d, err)) {
-        if (err_class(err) != ERR_CLASS_DATA)
-            return -1;
-        if (m->options.quarantine == QUARANTINE_STOP)
-            return err_prefix(err, "topic %s, partition %" PRId32 ", offset %" PRId64, p->topic, p->partition,
-                              r->offset);
-        if (m->metrics[p->entity].quarantined && metric_value(m->metrics[p->entity].quarantined) < 10)
-            log_warn("merge", "Topic %s, partition %" PRId32 ", offset %" PRId64 " goes to quarantine: %s", p->topic,
-                     p->partition, r->offset, err->text);
-        quarantine(m, p, r, err);
-        err_clear(err);
-        return 0;
-    }
-    m->rows[m->n_changes] = d.row;
-    *c = (struct gate_change){.entity = d.row->entity,
-                              .key = d.row->key,
-                              .version = d.row->version,
-                              .deleted = d.row->deleted,
-                              .fresh = d.row->fresh,
-                              .refs = d.row->refs,
-                              .n_refs = d.row->n_refs,
-                              .document = d.row};
-    m->n_changes++;
-    return 0;
-}
-
 /* --- the gate
  * ---------------------------------------------------------------------------------------------------------------------
  */
@@ -260,6 +230,70 @@ static int merge_changes(struct merger *m, struct err *err)
         return -1;
     }
     count_outcomes(m);
+    return 0;
+}
+
+/* --- records in their order --- */
+
+static int run_truncate(struct merger *m, void *arg, struct err *err)
+{
+    (void)m;
+    return truncate_run(arg, err);
+}
+
+/* What came before it in the batch must be in silver or parked, where it is looked for. */
+static int carry_out_truncate(struct merger *m, const struct row *event, struct err *err)
+{
+    struct truncate *t;
+    int rc;
+
+    if (merge_changes(m, err))
+        return -1;
+    merger_batch_clear(m);
+    t = truncate_new(m->documents, m->driver, m->options.contracts, event);
+    rc = merger_patiently(m, "truncating a table", run_truncate, t, err);
+    truncate_free(t);
+    if (rc)
+        return -1;
+    count_outcomes(m); /* what was released */
+    metric_add(m->metrics[event->entity].applied, 1);
+    return 0;
+}
+
+static int take_change(struct merger *m, struct partition *p, const struct record *r, struct err *err)
+{
+    struct decoding d = {.partition = p, .record = r};
+    struct gate_change *c = &m->changes[m->n_changes];
+
+    if (merger_patiently(m, "reading a schema", decode, &d, err)) {
+        if (err_class(err) != ERR_CLASS_DATA)
+            return -1;
+        if (m->options.quarantine == QUARANTINE_STOP)
+            return err_prefix(err, "topic %s, partition %" PRId32 ", offset %" PRId64, p->topic, p->partition,
+                              r->offset);
+        if (m->metrics[p->entity].quarantined && metric_value(m->metrics[p->entity].quarantined) < 10)
+            log_warn("merge", "Topic %s, partition %" PRId32 ", offset %" PRId64 " goes to quarantine: %s", p->topic,
+                     p->partition, r->offset, err->text);
+        quarantine(m, p, r, err);
+        err_clear(err);
+        return 0;
+    }
+    if (d.row->truncate) {
+        int rc = carry_out_truncate(m, d.row, err);
+
+        row_free(d.row);
+        return rc;
+    }
+    m->rows[m->n_changes] = d.row;
+    *c = (struct gate_change){.entity = d.row->entity,
+                              .key = d.row->key,
+                              .version = d.row->version,
+                              .deleted = d.row->deleted,
+                              .fresh = d.row->fresh,
+                              .refs = d.row->refs,
+                              .n_refs = d.row->n_refs,
+                              .document = d.row};
+    m->n_changes++;
     return 0;
 }
 

@@ -1,5 +1,5 @@
 /* merger_internal: the merger's state, shared alone by merger.c (loop, group, stop), merger_partition.c (where
- * partitions begin, bronze, commits) and merger_batch.c (records through the gate, quarantine, sweep). */
+ * partitions begin, bronze, commits) and merger_batch.c (records through the gate, TRUNCATE, quarantine, sweep). */
 #ifndef PILLION_MERGE_MERGER_INTERNAL_H
 #define PILLION_MERGE_MERGER_INTERNAL_H
 

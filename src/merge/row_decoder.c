@@ -113,12 +113,14 @@ static int read_value(struct row_decoder *d, size_t entity, const struct record 
         reader_cache_value(d->readers, id, entity, &p->value, err) ||
         envelope_read(p->value->envelope, rest, &p->envelope, err))
         return -1;
-    if (!strchr("crud", p->envelope.op) || !p->envelope.op)
-        return err_set(
-            err, ERR_UNSUPPORTED,
-            "Silver cannot apply an event of kind '%c' (t is TRUNCATE: clear the rows at the source by DELETE, or "
-            "rebuild silver).",
-            p->envelope.op);
+    p->row->truncate = p->envelope.op == 't';
+    if (p->row->truncate) {
+        p->row->deleted = true;
+        return !record->key && !p->envelope.has_before && !p->envelope.has_after
+                   ? 0
+                   : err_set(err, ERR_MALFORMED,
+                             "A TRUNCATE event has a key or a row, so it is not known what it means.");
+    }
     p->row->deleted = p->envelope.op == 'd';
     p->row->fresh = p->envelope.op == 'c';
     if (!p->row->deleted && !p->envelope.has_after)
@@ -240,7 +242,7 @@ int row_decode(struct row_decoder *d, size_t entity, const struct record *record
     p.row->entity = entity;
     p.row->version = document_version(epoch, record->offset);
     rc = read_value(d, entity, record, &p, err);
-    if (!rc)
+    if (!rc && !p.row->truncate)
         rc = read_key(d, entity, record, &p, err);
     for (size_t i = 0; !rc && !p.row->deleted && i < p.entity->n_relationships; i++)
         rc = read_reference(d, &p, i, err);

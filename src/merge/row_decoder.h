@@ -3,10 +3,11 @@
  * The key comes from the record's key; columns that are not there come from the row. A record without a key, or
  * with columns in it beyond the contract's key, is ERR_SCHEMA: Kafka keeps order per record key, so the order of such a
  * row's changes is lost (MariaDB's system-versioned tables have their row_end in the key). Null value: a tombstone
- * record, taken for a delete (it mostly follows one; after compaction it may stand alone). Writers: Pillion in both
- * profiles, Debezium; Confluent's wire format. Errors that are for the quarantine: ERR_SCHEMA, ERR_MALFORMED,
- * ERR_TRUNCATED, ERR_VALUE, ERR_LIMIT, ERR_UNSUPPORTED; of class RETRY: the registry's, to be tried again. Ownership:
- * rows are heap objects of the caller (row_free). Thread: one owner. */
+ * record, taken for a delete (it mostly follows one; after compaction it may stand alone). A TRUNCATE event ('t', no
+ * key, no images) gives a row without key and id, whose body is the tombstone for what it deletes (truncate.h).
+ * Writers: Pillion in both profiles, Debezium; Confluent's wire format. Errors that are for the quarantine: ERR_SCHEMA,
+ * ERR_MALFORMED, ERR_TRUNCATED, ERR_VALUE, ERR_LIMIT, ERR_UNSUPPORTED; of class RETRY: the registry's, to be tried
+ * again. Ownership: rows are heap objects of the caller (row_free). Thread: one owner. */
 #ifndef PILLION_MERGE_ROW_DECODER_H
 #define PILLION_MERGE_ROW_DECODER_H
 
@@ -23,6 +24,7 @@ struct row {
     bson_t body; /* without _id */
     int64_t version;
     bool deleted, fresh;
+    bool truncate;         /* of the whole table; no key, id or refs */
     struct gate_ref *refs; /* keys owned by the row */
     bson_t *ref_ids;       /* {"_id": value} of each */
     size_t n_refs;

@@ -26,7 +26,7 @@ struct silver_origin {
     uint32_t epoch;
     int64_t offset;
     int32_t partition;
-    char op; /* c, u, r, d; 'x' for a tombstone record without a delete event */
+    char op; /* c, u, r, d, t (deleted by TRUNCATE); 'x' for a tombstone record without a delete event */
     int64_t ts_us;
     const char *gtid; /* not NUL-ended; NULL none */
     size_t gtid_len;

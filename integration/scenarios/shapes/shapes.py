@@ -257,6 +257,9 @@ def changes(s):
           "INSERT INTO left_out VALUES (2)", "UPDATE pk SET id=32 WHERE id=31", "COMMIT")
     s.sql("START TRANSACTION", "INSERT INTO pk VALUES (99,'rolled',1)", "ROLLBACK", "INSERT INTO left_out VALUES (3)")
     s.contract("pk", ["id", "part", "n"], ["part", "id"])
+    s.contract("cut", ["id"], ["id"])
+    s.sql("CREATE TABLE emptied (id INT PRIMARY KEY)", "INSERT INTO emptied VALUES (1),(2),(3),(4),(5)", "TRUNCATE TABLE emptied")
+    s.contract("emptied", ["id"], ["id"])
     yield
     whole = list(s.records("pk"))
     one = [(k["id"], v and v["op"], sorted(h)) for _, k, v, h, _ in whole if k["id"] in (1, 11, 2)]
@@ -290,6 +293,9 @@ def changes(s):
     yield
     docs = {(d["_id"]["id"]): bool(d["_pillion"].get("deleted")) for d in s.documents("pk").values()}
     s.same("key update: silver", docs, {1: True, 2: True, 11: False, 30: False, 31: True, 32: False})
+    for table, live in (("cut", [1]), ("emptied", [])):
+        s.same(f"truncate: silver of {table}", sorted(d["_id"] for d in s.documents(table).values() if not d["_pillion"].get("deleted")), live)
+        s.ok(f"truncate: tombstones of {table}", {d["_pillion"]["op"] for d in s.documents(table).values() if d["_pillion"].get("deleted")} == {"t"}, s.documents(table))
 
 
 def feeds(s):

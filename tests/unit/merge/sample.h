@@ -151,6 +151,15 @@ static inline void sample_ride(struct buf *b, const struct sample_ids *ids, int6
     sample_tail(b, "rides", op);
 }
 
+/* TRUNCATE: no rows. */
+static inline void sample_truncate(struct buf *b, uint32_t schema, const char *table)
+{
+    sample_wire(b, schema);
+    sample_long(b, 0);
+    sample_long(b, 0);
+    sample_tail(b, table, "t");
+}
+
 /* A temporary folder, removed with its contents. */
 static inline char *sample_folder(char path[64])
 {

@@ -17,6 +17,7 @@ struct fixture {
     char folder[64];
     char *documents_url, *objects_url, *registry_url;
     char prefix[32];
+    const char *group; /* NULL: the prefix */
     struct contract_set *contracts;
     struct registry *registry;
     struct sample_ids ids;
@@ -85,7 +86,7 @@ static void *run(void *arg)
 static void start(struct fixture *f, bool fresh)
 {
     struct merger_options o = {.kafka = mock,
-                               .group = f->prefix,
+                               .group = f->group ? f->group : f->prefix,
                                .prefix = f->prefix,
                                .registry = {.url = f->registry_url},
                                .documents = {.url = f->documents_url},
@@ -172,6 +173,20 @@ static void send_ride(struct fixture *f, int64_t id, int64_t client, int64_t dri
     buf_init(&b, 1024);
     sample_ride(&b, &f->ids, id, client, driver, op);
     send(f, f->rides, id, &b);
+    buf_release(&b);
+}
+
+/* To every partition, as capture does. */
+static void send_truncate(struct fixture *f, bool rides)
+{
+    struct err err = ERR_INIT;
+    struct buf b;
+
+    buf_init(&b, 1024);
+    sample_truncate(&b, rides ? f->ids.rides : f->ids.users, rides ? "rides" : "users");
+    for (int32_t i = 0; i < PARTITIONS; i++, f->expected++)
+        assert_int_equal(
+            producer_send(f->producer, rides ? f->rides : f->users, i, NULL, 0, b.data, b.len, NULL, 0, 1, &err), 0);
     buf_release(&b);
 }
 
@@ -362,11 +377,83 @@ static void test_poison(void **state)
     end(&f);
 }
 
+static size_t visible(struct fixture *f, const char *collection)
+{
+    char *text = dump(f, collection);
+    size_t n = 0;
+
+    for (const char *p = text; (p = strstr(p, "\"deleted\" : false")); p++)
+        n++;
+    free(text);
+    return n;
+}
+
+static void test_truncate(void **state)
+{
+    static const char *const collections[] = {"users", "rides", PARKED_COLLECTION}, *const labels[] = {"rides",
+                                                                                                       "applied"};
+    char *before[3];
+    struct fixture f;
+
+    (void)state;
+    begin(&f, "truncate");
+    start(&f, false);
+    for (int i = 1; i <= 4; i++) {
+        send_user(&f, i, "before", "c");
+        send_ride(&f, 10 + i, i, -1, "c");
+        send_ride(&f, 20 + i, 90 + i, -1, "c"); /* waits */
+    }
+    acknowledged(&f);
+    wait_caught_up(&f);
+    EXPECT(&f, PARKED_COLLECTION, 4, "\"rides|21\"");
+    send_ride(&f, 15, 1, -1, "c");
+    send_truncate(&f, true);
+    send_ride(&f, 16, 1, -1, "c");
+    send_ride(&f, 11, 1, -1, "c");
+    send_ride(&f, 24, 95, -1, "c"); /* waits again */
+    acknowledged(&f);
+    wait_caught_up(&f);
+    EXPECT(&f, PARKED_COLLECTION, 1, "\"rides|24\"");
+    for (int i = 1; i <= 4; i++)
+        send_user(&f, 90 + i, "late", "c");
+    acknowledged(&f);
+    wait_caught_up(&f);
+    EXPECT(&f, "rides", 10, "\"_id\" : 11, \"fare\"", "\"_id\" : 16, \"fare\"", "\"op\" : \"t\"",
+           "\"_id\" : 24, \"_pillion\"");
+    assert_int_equal(visible(&f, "rides"), 2);
+    assert_int_equal(visible(&f, "users"), 8);
+    send_truncate(&f, false);
+    send_user(&f, 2, "after", "c");
+    acknowledged(&f);
+    wait_caught_up(&f);
+    merger_end(&f);
+    EXPECT(&f, "users", 8, "after");
+    assert_int_equal(visible(&f, "users"), 1);
+    EXPECT(&f, "_pillion_quarantine", 0, "");
+    EXPECT(&f, "_pillion_bronze", (size_t)f.expected, "\"key\" : null");
+    for (int i = 0; i < 3; i++)
+        before[i] = dump(&f, collections[i]);
+    f.group = "truncate-again"; /* reads all from the beginning, in other batches */
+    f.expected *= 2;
+    start(&f, false);
+    wait_caught_up(&f);
+    merger_end(&f);
+    for (int i = 0; i < 3; i++) {
+        char *after = dump(&f, collections[i]);
+
+        assert_string_equal(after, before[i]);
+        free(before[i]);
+        free(after);
+    }
+    assert_true(metric_value(metric_series(M_MERGE_OUTCOME, labels)) >= 2);
+    end(&f);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_rides_wait_for_users),
-                                       cmocka_unit_test(test_restart_and_new_epoch),
-                                       cmocka_unit_test(test_parents_first), cmocka_unit_test(test_poison)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_rides_wait_for_users), cmocka_unit_test(test_restart_and_new_epoch),
+        cmocka_unit_test(test_parents_first), cmocka_unit_test(test_poison), cmocka_unit_test(test_truncate)};
     int rc = cmocka_run_group_tests(tests, NULL, NULL);
 
     kafka_mock_stop();

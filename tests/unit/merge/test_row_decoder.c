@@ -103,6 +103,14 @@ static void test_rows(void **state)
         expect_json(&r->body, with_value ? "\"op\" : \"d\"" : "\"op\" : \"x\"");
         row_free(r);
     }
+    sample_truncate(&f.value, f.ids.rides, "rides");
+    if (decode(&f, RIDES, false, true, &r, &err))
+        fail_msg("%s", err.text);
+    assert_true(r->truncate && r->deleted && !r->key);
+    assert_int_equal(r->version, document_version(3, 42));
+    expect_json(&r->body, "\"offset\" : 42, \"partition\" : 1, \"op\" : \"t\"");
+    expect_json(&r->body, "\"gtid\" : \"0-1-5\", \"deleted\" : true");
+    row_free(r);
     end(&f);
 }
 
@@ -139,6 +147,10 @@ static void test_refused(void **state)
     refuse(&f, USERS, true, true, "UTF-8");
     sample_user(&f.value, &f.ids, 5, "x", "t");
     refuse(&f, USERS, true, true, "TRUNCATE");
+    sample_truncate(&f.value, f.ids.users, "users");
+    refuse(&f, USERS, true, true, "TRUNCATE");
+    sample_user(&f.value, &f.ids, 5, "x", "m");
+    refuse(&f, USERS, true, true, "none of c, u, d, r, t");
     sample_ride(&f.value, &f.ids, 5, 7, 8, "c");
     whole = f.value.len;
     for (f.value.len = 0; f.value.len < whole; f.value.len++) { /* every prefix */
