@@ -64,6 +64,8 @@ gtid_event='^GTID_EVENT\|^GTID_LOG_EVENT'
 # background NAME ARG... : a reader that goes on; its pid is in $last
 background() {
   local name=$1; shift
+  # emptied here, not by the new process: `await` must not read what a former reader of that name said
+  : >"$out/$name.out"; : >"$out/$name.err"
   READ_EVENTS_PASSWORD=cdcpw "$reader" host=127.0.0.1 port="$port" user=cdc "$@" >"$out/$name.out" 2>"$out/$name.err" &
   last=$!; readers+=("$last")
 }
