@@ -162,8 +162,13 @@ class Rig:
 
     def workload(self, **options):
         args = [f"--{k.replace('_', '-')}={v}" for k, v in options.items()]
-        return subprocess.Popen([PYTHON, os.path.join(TREE, "integration", "workload", "workload.py"), "--port", str(self.port), *args],
-                                stdout=subprocess.PIPE, text=True)
+        return self.helper(subprocess.Popen([PYTHON, os.path.join(TREE, "integration", "workload", "workload.py"), "--port",
+                                             str(self.port), *args], stdout=subprocess.PIPE, text=True))
+
+    def helper(self, process):
+        """Has close() end it too, when the scenario ends before it does."""
+        self.procs[f"helper {process.pid}"] = process
+        return process
 
     def checker(self, check, *extra, background=False):
         args = [PYTHON, os.path.join(TREE, "tests", "checker", "checker.py"), check, "--source-port", str(self.port),
@@ -173,7 +178,7 @@ class Rig:
         if check == "bronze":
             args += ["--s3-endpoint", self.env["S3_ENDPOINT"]]
         if background:
-            return subprocess.Popen(args)
+            return self.helper(subprocess.Popen(args))
         return subprocess.run(args, check=False).returncode
 
     def caught_up(self, capture, mergers, seconds=600):

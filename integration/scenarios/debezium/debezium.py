@@ -238,7 +238,7 @@ def main():
         rig.wait_ready(["capture"])
         debezium.wait_streaming()
         rig.start("merge", "merge")  # ready only when Debezium has made the topics
-        rig.procs["watch"] = watch = rig.checker("watch", "--stop-file", stop, "--pause", "0.05", background=True)
+        watch = rig.checker("watch", "--stop-file", stop, "--pause", "0.05", background=True)
         load = rig.workload(**size, early=0.22, seed=1)
         rig.sql("SET NAMES utf8mb4;\nSET time_zone='+00:00';\n" + CHANGES)
         out, _ = load.communicate()
